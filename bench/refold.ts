@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { host, repositoryRoot, type Server, startServer } from './children.ts';
+import { temporaryDirectory } from './cleanup.ts';
+import type { BenchOptions } from './options.ts';
+
+export type Refold = {
+  readonly server: Server;
+  readonly dataDirectory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The headers of a user who is signed in. */
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export const productBody = (skuPrefix: string) =>
+  JSON.stringify({ name: 'Enamel mug, blue rim', price: 12.5, sku: `${skuPrefix}-{number}` });
+
+export const refoldScript = join(repositoryRoot, 'src', 'cli.ts');
+
+/** Extra variables that switch every rate limit off. */
+const rateLimitsOff: Readonly<Record<string, string>> = {};
+
+export async function startRefold(options: BenchOptions): Promise<Refold> {
+  const dataDirectory = temporaryDirectory();
+  const environment = environmentFor(dataDirectory);
+  const server = await startServer(
+    { name: 'refold', script: refoldScript, args: ['start'], environment },
+    options,
+  );
+  const accessToken = await signIn(server.port);
+  return {
+    server,
+    dataDirectory,
+    environment,
+    headers: { Authorization: `Bearer ${accessToken}` },
+  };
+}
+
+export async function request<Body>(
+  { port }: Server,
+  path: string,
+  init: RequestInit,
+): Promise<Body> {
+  const answer = await fetch(`http://${host}:${port}${path}`, init);
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()) as Body;
+}
+
+function environmentFor(dataDirectory: string) {
+  return {
+    NODE_ENV: 'production',
+    DATABASE_URL: `sqlite:${dataDirectory}`,
+    LOG_LEVEL: 'warn',
+    JWT_SECRET: randomText(),
+    JWT_REFRESH_SECRET: randomText(),
+    CRYPTO_SECRET: randomText(),
+    ...rateLimitsOff,
+  };
+}
+
+async function signIn(port: number) {
+  const server = { port } as Server;
+  const credentials = { email: 'bench@example.com', password: randomText() };
+  const post = (body: object) => ({
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  await request(server, '/auth/register', post({ ...credentials, name: 'Bench' }));
+  const login = await request<{ accessToken: string }>(server, '/auth/login', post(credentials));
+  return login.accessToken;
+}
+
+function randomText() {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(48))).toString('base64url');
+}

@@ -1,0 +1,146 @@
+// The composition root: names every part and wires it, decides nothing.
+import { join } from 'node:path';
+import { drizzle } from 'drizzle-orm/bun-sqlite';
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import { createPasswords } from './auth/passwords.ts';
+import { createRegistration } from './auth/registration.ts';
+import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
+import { createCommands } from './commands/index.ts';
+import type { Config } from './config.ts';
+import { registry } from './events/index.ts';
+import type { Role, UserEvent } from './events/users.ts';
+import { createAccess } from './http/access.ts';
+import type { Edge } from './http/edge.ts';
+import { createFreshness } from './http/freshness.ts';
+import { createOnce } from './http/idempotency.ts';
+import { createHttp } from './http/index.ts';
+import { createLimits } from './http/rate-limit.ts';
+import { createTokens } from './http/tokens.ts';
+import { createEventStore, type EventStore } from './kernel/event-store.ts';
+import type { Folded } from './kernel/handle-command.ts';
+import { idOf, type StreamName } from './kernel/stream.ts';
+import { projectionControl, readinessChecks } from './operations.ts';
+import { createQueries } from './queries/index.ts';
+import { openReadSide } from './read-side.ts';
+import { developmentSecrets } from './secrets.ts';
+import { systemClock as clock } from './storage/clock.ts';
+import { createDigest } from './storage/digest.ts';
+import { createKeyEncryption } from './storage/key-encryption.ts';
+import { createKeyring, keyPlace } from './storage/keyring.ts';
+import { openForReading } from './storage/sqlite/connection.ts';
+import { openSqliteStorage } from './storage/sqlite/storage.ts';
+
+const statesRemembered = 20_000;
+const stopMsMax = 10_000;
+const pruneMs = 60 * 60 * 1_000;
+const claimSecret = 'claim-digest';
+
+export type Application = Awaited<ReturnType<typeof createApplication>>;
+
+const newId = () => Bun.randomUUIDv7();
+
+/** Opens the stores, starts the projector and builds the HTTP application; nothing listens yet. */
+export async function createApplication(config: Config, logger: Logger) {
+  const directory = config.dataDirectory;
+  const secrets = config.secrets ?? developmentSecrets(directory);
+  let writerFailure: Error | undefined;
+  const storage = await openSqliteStorage(directory, (error) => {
+    writerFailure = error;
+    logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
+  });
+  const { log, vault } = storage;
+  const keyEncryption = createKeyEncryption(secrets.crypto);
+  const keyring = createKeyring(vault, keyEncryption);
+  const wrapped = await vault.secret(claimSecret, keyEncryption.wrapNew(claimSecret));
+  const digest = createDigest(keyEncryption.unwrap(wrapped, claimSecret));
+
+  const store = createEventStore(log, registry, keyring);
+  const cache = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
+  const commands = createCommands({ store, cache, clock, newId, digest });
+
+  const readSide = await openReadSide({ directory, cryptoSecrets: secrets.crypto }, (status) => {
+    logger[status.state === 'live' ? 'info' : 'warn'](status, 'projector');
+  });
+  const readDatabase = openForReading(join(directory, 'read-model.db'));
+  const queries = createQueries(drizzle(readDatabase));
+
+  const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
+  const recentRoles = await rolesChangedRecently(store);
+  const tokens = createTokens(secrets.jwt, newId);
+  const registration = createRegistration({
+    vault,
+    clock,
+    newKey(personId) {
+      const keyId = newId();
+      return { personId, keyId, wrappedKey: keyEncryption.wrapNew(keyPlace(personId, keyId)) };
+    },
+  });
+  await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
+
+  const edge: Edge = {
+    access: createAccess({ tokens, sessions, recentRoles }),
+    commands,
+    queries,
+    store,
+    digest,
+    registration,
+    passwords: createPasswords(),
+    passwordHashOf: vault.passwordHashOf,
+    sessions,
+    tokens,
+    freshness: createFreshness(readSide, await log.head()),
+    once: createOnce({ vault, keyring, digest, clock }),
+    limits: createLimits(config.rateLimits),
+    newId,
+    noteRole: (userId, role) => recentRoles.set(userId, role),
+    isProduction: config.isProduction,
+  };
+  const http = createHttp({
+    edge,
+    logger,
+    projections: projectionControl(readSide, log.head, logger),
+    checks: readinessChecks(readSide, log.head, () => writerFailure),
+    corsOrigins: config.corsOrigins,
+  });
+  const pruning = setInterval(() => {
+    vault.prune(clock.now()).catch((error) => logger.error({ err: error }, 'pruning the vault failed'));
+  }, pruneMs);
+  pruning.unref();
+
+  return {
+    http,
+    edge,
+    readSide,
+
+    listen() {
+      http.listen({ port: config.port, hostname: config.host });
+      return http.server!.url;
+    },
+
+    /** Answers what was begun, then closes every store. */
+    async stop(): Promise<void> {
+      clearInterval(pruning);
+      if (http.server) {
+        const stopped = http.stop();
+        await Promise.race([stopped, clock.sleep(stopMsMax)]);
+      }
+      await store.idle();
+      await readSide.close();
+      readDatabase.close();
+      await storage.close();
+    },
+  };
+}
+
+/** Roles that changed so recently that tokens with the old one may still be unexpired. */
+async function rolesChangedRecently(store: EventStore): Promise<Map<string, Role>> {
+  const since = new Date(Date.now() - accessTokenSeconds * 1_000).toISOString();
+  const roles = new Map<string, Role>();
+  for await (const event of store.readBack()) {
+    if (event.time < since) break;
+    const { type, data, stream } = event as unknown as UserEvent & { stream: StreamName };
+    if (type === 'UserRoleChanged' && !roles.has(idOf(stream))) roles.set(idOf(stream), data.role);
+  }
+  return roles;
+}

@@ -1,0 +1,38 @@
+// Registering touches two stores. The key and the credentials come first, because the event is
+// sealed with the key; a crash between leaves an unconfirmed person, which the next start settles.
+import type { Clock } from '../kernel/time.ts';
+import type { Vault, WrappedKey } from '../kernel/vault.ts';
+
+type Outcome = { readonly ok: boolean; readonly isRepeated?: boolean };
+
+export type Registration = ReturnType<typeof createRegistration>;
+
+export function createRegistration(parts: {
+  readonly vault: Vault;
+  readonly clock: Clock;
+  readonly newKey: (personId: string) => WrappedKey;
+}) {
+  const { vault, clock, newKey } = parts;
+  return {
+    /** @param append Stores the event that makes the person known. */
+    async register<Result extends Outcome>(
+      personId: string,
+      passwordHash: string,
+      append: () => Promise<Result>,
+    ): Promise<Result> {
+      await vault.addPerson({ ...newKey(personId), passwordHash, at: clock.now() });
+      const outcome = await append();
+      if (outcome.ok && !outcome.isRepeated) await vault.confirmPerson(personId);
+      else await vault.removePerson(personId);
+      return outcome;
+    },
+
+    /** At start: confirms who has events, and removes who has none. */
+    async settle(isKnown: (personId: string) => Promise<boolean>): Promise<void> {
+      for (const personId of await vault.unconfirmedPersons()) {
+        if (await isKnown(personId)) await vault.confirmPerson(personId);
+        else await vault.removePerson(personId);
+      }
+    },
+  };
+}

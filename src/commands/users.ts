@@ -1,0 +1,88 @@
+import type { Role, UserEvent } from '../events/users.ts';
+import { accept, type Decider, type Decision, reject } from '../kernel/decider.ts';
+import { type Personal, reveal } from '../kernel/event.ts';
+
+type RegisterUser = { type: 'RegisterUser'; email: string; name: string };
+type RenameUser = { type: 'RenameUser'; name: string };
+type ChangeUserRole = { type: 'ChangeUserRole'; role: Role };
+type NotePasswordChange = { type: 'NotePasswordChange' };
+
+export type UserCommand = Readonly<
+  RegisterUser | RenameUser | ChangeUserRole | NotePasswordChange
+>;
+
+export type UserRejection = 'user-unknown' | 'user-exists' | 'email-taken' | 'last-admin';
+
+export type User =
+  | { readonly status: 'unknown' }
+  | {
+      readonly status: 'registered';
+      readonly email: Personal;
+      readonly name: Personal;
+      readonly role: Role;
+    };
+
+type Registered = Extract<User, { status: 'registered' }>;
+type UserDecision = Decision<UserEvent, UserRejection>;
+
+/** Equal values are one address, whatever their case. */
+export function normaliseEmail(email: string): string {
+  return email.trim().normalize('NFC').toLowerCase();
+}
+
+export const user: Decider<User, UserCommand, UserEvent, UserRejection> = {
+  initialState: { status: 'unknown' },
+
+  evolve: (state, event) => {
+    if (event.type === 'UserRegistered') return { status: 'registered', ...event.data };
+    if (state.status === 'unknown') return state;
+    switch (event.type) {
+      case 'UserRenamed':
+        return { ...state, name: event.data.name };
+      case 'UserRoleChanged':
+        return { ...state, role: event.data.role };
+      case 'UserPasswordChanged':
+        return state;
+    }
+  },
+
+  decide: (command, state) => {
+    if (command.type === 'RegisterUser') return register(command, state);
+    if (state.status === 'unknown') return reject('user-unknown');
+    switch (command.type) {
+      case 'RenameUser':
+        return rename(command, state);
+      case 'ChangeUserRole':
+        return changeRole(command, state);
+      case 'NotePasswordChange':
+        return accept({ type: 'UserPasswordChanged', data: {} });
+    }
+  },
+};
+
+function register({ email, name }: RegisterUser, state: User): UserDecision {
+  if (state.status !== 'unknown') return reject('user-exists');
+  return {
+    ...accept<UserEvent>({ type: 'UserRegistered', data: { email, name, role: 'user' } }),
+    claims: { take: [{ kind: 'email', value: normaliseEmail(email), orElse: 'email-taken' }] },
+  };
+}
+
+function rename({ name }: RenameUser, state: Registered): UserDecision {
+  if (name === reveal(state.name)) return accept();
+  return accept({ type: 'UserRenamed', data: { name } });
+}
+
+/** Admins hold a claim of kind `admin`, so that the log itself refuses to lose the last one. */
+function changeRole({ role }: ChangeUserRole, state: Registered): UserDecision {
+  const { role: previousRole } = state;
+  if (role === previousRole) return accept();
+  const seat = { kind: 'admin', value: normaliseEmail(reveal(state.email)), orElse: 'last-admin' } as const;
+  return {
+    ...accept<UserEvent>({ type: 'UserRoleChanged', data: { role, previousRole } }),
+    claims: {
+      take: role === 'admin' ? [seat] : [],
+      release: previousRole === 'admin' ? [seat] : [],
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { createRegistry } from '../kernel/registry.ts';
+import * as chat from './chat.ts';
+import * as products from './products.ts';
+import * as users from './users.ts';
+
+/** Every event type that the log can hold. */
+export const registry = createRegistry([
+  users.UserRegistered,
+  users.UserRenamed,
+  users.UserRoleChanged,
+  users.UserPasswordChanged,
+  products.ProductCreated,
+  products.ProductRenamed,
+  products.ProductRepriced,
+  products.ProductDeleted,
+  chat.MessagePosted,
+  chat.MessageWithdrawn,
+]);
+
+export type AppEvent = users.UserEvent | products.ProductEvent | chat.ChatEvent;

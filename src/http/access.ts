@@ -1,0 +1,81 @@
+// Who is calling. The check runs before validation, so that a stranger learns nothing of a route.
+import { Elysia } from 'elysia';
+import type { Sessions } from '../auth/sessions.ts';
+import type { Caller } from '../commands/caller.ts';
+import type { Role } from '../events/users.ts';
+import { problem, problems, type Set } from './problem.ts';
+import type { Claims, Tokens } from './tokens.ts';
+
+export type User = Caller & { readonly sessionId: string };
+
+export type AccessParts = {
+  readonly tokens: Tokens;
+  readonly sessions: Sessions;
+  /** Roles that changed while tokens with the old one may still be unexpired. */
+  readonly recentRoles: ReadonlyMap<string, Role>;
+};
+
+const ranks: Record<Role, number> = { user: 0, moderator: 1, admin: 2 };
+const callers = new WeakMap<Request, User>();
+const bearer = 'Bearer ';
+
+/** The signed-in caller of a request that passed the check; undefined for others. */
+export function callerOf(request: Request): User | undefined {
+  return callers.get(request);
+}
+
+export type Access = ReturnType<typeof createAccess>;
+
+export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
+  async function identify(request: Request): Promise<User | undefined> {
+    const header = request.headers.get('authorization');
+    if (!header?.startsWith(bearer)) return undefined;
+    const token = header.slice(bearer.length);
+    const claims = tokens.known(token) ?? (await tokens.verify(token));
+    return claims && !sessions.hasEnded(claims.sid) ? toUser(claims) : undefined;
+  }
+
+  function toUser({ sub, sid, role }: Claims): User {
+    return { id: sub, sessionId: sid, role: recentRoles.get(sub) ?? role };
+  }
+
+  async function check(request: Request, set: Set, least: Role): Promise<Refusal | undefined> {
+    const user = await identify(request);
+    if (!user) {
+      set.headers['www-authenticate'] = 'Bearer';
+      return { status: 401, body: problem(set, 'UNAUTHORIZED', 'Sign in first.') };
+    }
+    if (ranks[user.role] < ranks[least]) {
+      return { status: 403, body: problem(set, 'FORBIDDEN', 'Your role does not allow this.') };
+    }
+    callers.set(request, user);
+    return undefined;
+  }
+
+  const security = [{ bearerAuth: [] }];
+  const plugin = new Elysia({ name: 'access' }).macro({
+    /** Any signed-in user; the handler gets a typed `user`. */
+    isAuthenticated: {
+      detail: { security },
+      response: problems(401),
+      async transform({ request, set, status }) {
+        const refusal = await check(request, set, 'user');
+        if (refusal) throw status(401, refusal.body);
+      },
+      resolve: ({ request }) => ({ user: callers.get(request)! }),
+    },
+    /** A signed-in user of at least this role. */
+    requireRole: (least: Role) => ({
+      detail: { security },
+      response: problems(401, 403),
+      async transform({ request, set, status }) {
+        const refusal = await check(request, set, least);
+        if (refusal) throw status(refusal.status, refusal.body);
+      },
+      resolve: ({ request }) => ({ user: callers.get(request)! }),
+    }),
+  });
+  return Object.assign(plugin, { identify });
+}
+
+type Refusal = { readonly status: 401 | 403; readonly body: ReturnType<typeof problem> };

@@ -1,0 +1,155 @@
+import { Type } from '@sinclair/typebox';
+import { type Cookie, Elysia, t } from 'elysia';
+import { isCommonPassword } from '../auth/common-passwords.ts';
+import { refreshTokenSeconds } from '../auth/sessions.ts';
+import { normaliseEmail } from '../commands/users.ts';
+import { idOf } from '../kernel/stream.ts';
+import { accepted, contextOf, type Edge, tag } from './edge.ts';
+import { problem, problems, type Set } from './problem.ts';
+import { Email, Name, Password, strict } from './schemas.ts';
+import { known, userView, UserView } from './views.ts';
+
+const Registration = strict({ email: Email, name: Name, password: Password });
+const Credentials = strict({ email: Email, password: Type.String({ minLength: 1, maxLength: 1_024 }) });
+const SignedIn = strict({
+  accessToken: Type.String({ description: 'HS256, fifteen minutes.' }),
+  user: UserView,
+});
+const Cookies = t.Cookie({
+  refold_refresh: t.Optional(t.String({ description: 'The refresh token.' })),
+});
+
+export const commonPassword = (set: Set, path: string) =>
+  problem(set, 'VALIDATION_ERROR', 'The request is not as it must be.', [
+    { path, message: 'Must not be one of the passwords that everybody tries first.' },
+  ]);
+
+export function authHttp(edge: Edge) {
+  const { commands, passwords, registration, once, limits, newId } = edge;
+  return new Elysia({ name: 'http.auth', prefix: '/auth', tags: ['Accounts'] })
+    .use(limits.auth)
+    .post(
+      '/register',
+      async ({ body, request, set, status }) => {
+        if (isCommonPassword(body.password)) return status(422, commonPassword(set, '/password'));
+        return once({ request, set, body, callerId: 'anonymous' }, personOf, async (commandId) => {
+          const taken = problem(set, 'EMAIL_TAKEN', 'There is an account with this address already.');
+          const email = body.email.trim();
+          const isTaken = commandId === undefined && (await holderOf(edge, email)) !== undefined;
+          if (isTaken) return status(409, taken);
+          const id = newId();
+          const hash = await passwords.hash(body.password);
+          const command = { type: 'RegisterUser', email, name: body.name.trim() } as const;
+          const context = { ...contextOf(set, id, commandId), isNew: true };
+          const outcome = await registration.register(id, hash, () => commands.users(id, command, context));
+          if (!outcome.ok) return status(409, taken);
+          await accepted(edge, set, { position: outcome.position, actorId: outcome.id });
+          tag(set, outcome.version);
+          return status(201, userView(outcome.id, known(outcome)));
+        });
+      },
+      {
+        body: Registration,
+        response: { 201: UserView, ...problems(409, 422, 429, 503) },
+        detail: { summary: 'Register', security: [] },
+      },
+    )
+    .use(signIn(edge));
+}
+
+function signIn(edge: Edge) {
+  const { commands, passwords, sessions, tokens, access } = edge;
+
+  async function signedIn(userId: string, sid: string) {
+    const account = await commands.users.load(userId);
+    if (account.state.status !== 'registered') return undefined;
+    const { role } = account.state;
+    const accessToken = await tokens.sign({ sub: userId, sid, role });
+    return { accessToken, user: userView(userId, known(account)) };
+  }
+
+  const unauthorized = (set: Set, message: string) => {
+    set.headers['www-authenticate'] = 'Bearer';
+    return problem(set, 'UNAUTHORIZED', message);
+  };
+
+  return new Elysia()
+    .post(
+      '/login',
+      async ({ body, set, status, cookie }) => {
+        const holder = await holderOf(edge, body.email);
+        const userId = holder && idOf(holder);
+        const hash = userId && (await edge.passwordHashOf(userId));
+        const isMatch = await passwords.matches(body.password, hash);
+        if (!isMatch || !userId) return status(401, unauthorized(set, 'Address or password is wrong.'));
+        const session = await sessions.start(userId);
+        const answer = await signedIn(userId, session.id);
+        if (!answer) return status(401, unauthorized(set, 'Address or password is wrong.'));
+        keepCookie(edge, cookie.refold_refresh, session.refreshToken);
+        return answer;
+      },
+      {
+        body: Credentials,
+        cookie: Cookies,
+        response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
+        detail: { summary: 'Sign in', security: [] },
+      },
+    )
+    .post(
+      '/refresh',
+      async ({ set, status, cookie }) => {
+        const presented = cookie.refold_refresh.value;
+        const refreshed = presented ? await sessions.refresh(presented) : undefined;
+        if (refreshed?.outcome !== 'rotated') {
+          if (presented) dropCookie(edge, cookie.refold_refresh);
+          return status(401, unauthorized(set, 'Sign in again.'));
+        }
+        const answer = await signedIn(refreshed.personId, refreshed.id);
+        if (!answer) return status(401, unauthorized(set, 'Sign in again.'));
+        keepCookie(edge, cookie.refold_refresh, refreshed.refreshToken);
+        return answer;
+      },
+      {
+        cookie: Cookies,
+        response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
+        detail: { summary: 'A new access token for the refresh cookie', security: [{ refreshCookie: [] }] },
+      },
+    )
+    .post(
+      '/logout',
+      async ({ request, set, status, cookie }) => {
+        const presented = cookie.refold_refresh.value;
+        const byCookie = presented ? sessions.idOf(presented) : undefined;
+        const byBearer = (await access.identify(request))?.sessionId;
+        if (byCookie === undefined && byBearer === undefined) {
+          return status(401, unauthorized(set, 'Nobody is signed in.'));
+        }
+        for (const id of new Set([byCookie, byBearer])) if (id) await sessions.end(id);
+        if (presented) dropCookie(edge, cookie.refold_refresh);
+        return status(204, undefined);
+      },
+      {
+        cookie: Cookies,
+        response: { 204: Type.Void(), ...problems(401, 422, 429, 503) },
+        detail: { summary: 'Sign out', security: [{ refreshCookie: [] }, { bearerAuth: [] }] },
+      },
+    );
+}
+
+function holderOf({ store, digest }: Edge, email: string) {
+  return store.holderOf('email', digest('email', normaliseEmail(email)));
+}
+
+const personOf = ({ code, response }: { code: unknown; response: unknown }) =>
+  code === 201 ? (response as UserView).id : null;
+
+function keepCookie({ isProduction }: Edge, cookie: Cookie<string | undefined>, value: string) {
+  cookie.set({ value, maxAge: refreshTokenSeconds, ...attributes(isProduction) });
+}
+
+function dropCookie({ isProduction }: Edge, cookie: Cookie<string | undefined>) {
+  cookie.set({ value: '', maxAge: 0, ...attributes(isProduction) });
+}
+
+const attributes = (isProduction: boolean) =>
+  ({ httpOnly: true, sameSite: 'strict', secure: isProduction, path: '/auth' }) as const;

@@ -1,0 +1,40 @@
+// The reference page and the document behind it. @elysiajs/swagger makes the page; the document
+// comes from @elysiajs/openapi, and both are served without asking anything of the network.
+import { toOpenAPISchema } from '@elysiajs/openapi';
+import { swagger } from '@elysiajs/swagger';
+import { type AnyElysia, Elysia } from 'elysia';
+import uiScript from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
+import uiStyle from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
+import { version } from '../../package.json';
+import { tidyDocument } from './openapi.ts';
+
+const hidden = { detail: { hide: true } };
+
+/** @param api The routes to document. */
+export function docsHttp(api: AnyElysia) {
+  let document: object | undefined;
+  let page: Promise<string> | undefined;
+  return new Elysia({ name: 'http.docs' })
+    .get('/docs/json', () => (document ??= tidyDocument(toOpenAPISchema(api), version)), hidden)
+    .get('/docs', async ({ set }) => {
+      set.headers['content-type'] = 'text/html; charset=utf-8';
+      return await (page ??= renderPage());
+    }, hidden)
+    .get('/docs/ui.js', () => new Response(Bun.file(uiScript)), hidden)
+    .get('/docs/ui.css', () => new Response(Bun.file(uiStyle)), hidden);
+}
+
+/** The plugin's page, with its script taken from here instead of a CDN. */
+async function renderPage(): Promise<string> {
+  const plugin = new Elysia().use(
+    swagger({
+      path: '/docs',
+      provider: 'swagger-ui',
+      documentation: { info: { title: 'Refold', description: 'Refold API reference', version } },
+      theme: '/docs/ui.css',
+      swaggerOptions: { url: '/docs/json' } as never,
+    }),
+  );
+  const html = await (await plugin.handle(new Request('http://localhost/docs'))).text();
+  return html.replace(/https:\/\/unpkg\.com\/swagger-ui-dist@[^/]+\/swagger-ui-bundle\.js/, '/docs/ui.js');
+}

@@ -1,0 +1,67 @@
+// What every feature's plugin is made from, and the few translations they share.
+import type { Passwords } from '../auth/passwords.ts';
+import type { Registration } from '../auth/registration.ts';
+import type { Sessions } from '../auth/sessions.ts';
+import type { Commands } from '../commands/index.ts';
+import type { Role } from '../events/users.ts';
+import type { EventStore } from '../kernel/event-store.ts';
+import type { CommandContext } from '../kernel/handle-command.ts';
+import type { NewId } from '../kernel/time.ts';
+import type { Position, Version } from '../kernel/stream.ts';
+import type { Queries } from '../queries/index.ts';
+import type { Access } from './access.ts';
+import type { Freshness } from './freshness.ts';
+import type { Once } from './idempotency.ts';
+import { problem, requestIdHeader, type Set } from './problem.ts';
+import type { Limits } from './rate-limit.ts';
+import type { Tokens } from './tokens.ts';
+
+export type Edge = {
+  readonly access: Access;
+  readonly commands: Commands;
+  readonly queries: Queries;
+  readonly store: Pick<EventStore, 'readStream' | 'holderOf'>;
+  readonly digest: (kind: string, value: string) => string;
+  readonly registration: Registration;
+  readonly passwords: Passwords;
+  readonly passwordHashOf: (userId: string) => Promise<string | undefined>;
+  readonly sessions: Sessions;
+  readonly tokens: Tokens;
+  readonly freshness: Freshness;
+  readonly once: Once;
+  readonly limits: Limits;
+  readonly newId: NewId;
+  readonly noteRole: (userId: string, role: Role) => void;
+  readonly isProduction: boolean;
+};
+
+/** The request is the cause and the correlation of the events it leads to. */
+export function contextOf(set: Set, actorId: string, commandId?: string): CommandContext {
+  const requestId = String(set.headers[requestIdHeader]);
+  return { actorId, correlationId: requestId, causationId: requestId, commandId };
+}
+
+/** The version a client saw, from `If-Match`; one that no stream has for a tag we never gave. */
+export function ifVersion(request: Request): Version | undefined {
+  const tag = request.headers.get('if-match');
+  if (tag === null || tag === '*') return undefined;
+  const version = /^"(\d{1,15})"$/.exec(tag)?.[1];
+  return (version === undefined ? -1 : Number(version)) as Version;
+}
+
+export function tag(set: Set, version: number): void {
+  set.headers['etag'] = `"${version}"`;
+}
+
+/** Tells the client where its command stands in the log, once its own reads will see it. */
+export async function accepted(
+  { freshness }: Pick<Edge, 'freshness'>,
+  set: Set,
+  { position, actorId }: { readonly position: Position; readonly actorId: string },
+): Promise<void> {
+  set.headers['event-position'] = String(position);
+  await freshness.wrote(actorId, position);
+}
+
+export const stale = (set: Set) =>
+  problem(set, 'PRECONDITION_FAILED', 'It has changed since you read it.');

@@ -1,0 +1,107 @@
+// What becomes of everything that is thrown. Foreseen failures have their status; whatever else is
+// a defect: its cause goes to the log, the client gets the request id.
+import { type AnyElysia, Elysia, type ValidationError } from 'elysia';
+import type { Logger } from 'pino';
+import { EdgeRefusal, problem, type Problem, type Set } from './problem.ts';
+
+const detailsMax = 20;
+const retryAfterSeconds = '1';
+
+type Answered = { readonly status: number; readonly body: Problem };
+
+/** @param methodsAt The methods that a path answers to, to tell 405 from 404. */
+export function errorHandling(logger: Logger, methodsAt: (path: string) => readonly string[]) {
+  return new Elysia({ name: 'errors' }).onError({ as: 'global' }, ({ code, error, set, request, path }) => {
+    const answered = answer({ code, error, set, path, method: request.method });
+    if (answered.status === 500) {
+      logger.error({ requestId: answered.body.requestId, method: request.method, path, err: error }, 'defect');
+    }
+    set.status = answered.status;
+    return Response.json(answered.body, { status: answered.status, headers: set.headers as Record<string, string> });
+  });
+
+  function answer(failure: { code: unknown; error: unknown; set: Set; path: string; method: string }): Answered {
+    const { code, error, set, path } = failure;
+    const refuse = (status: number, name: string, message: string): Answered => ({
+      status,
+      body: problem(set, name, message),
+    });
+    if (error instanceof EdgeRefusal) {
+      Object.assign(set.headers, error.headers);
+      return refuse(error.status, error.code, error.message);
+    }
+    if (isStatus(error)) return { status: error.code, body: error.response };
+    switch (code) {
+      case 'NOT_FOUND':
+        return unknownRoute(set, methodsAt(path), refuse);
+      case 'PARSE':
+        return refuse(400, 'BAD_REQUEST', 'The body is not JSON.');
+      case 'INVALID_COOKIE_SIGNATURE':
+        return refuse(401, 'UNAUTHORIZED', 'The cookie is not ours.');
+      case 'VALIDATION': {
+        const validation = error as ValidationError;
+        if (validation.type === 'response') break;
+        return { status: 422, body: invalid(set, validation) };
+      }
+    }
+    switch ((error as { name?: string }).name) {
+      case 'VersionConflict':
+        return refuse(409, 'CONFLICT', 'Others changed it at the same time. Try again.');
+      case 'Overloaded':
+        set.headers['retry-after'] = retryAfterSeconds;
+        return refuse(503, 'UNAVAILABLE', 'Too much is going on at once. Try again soon.');
+      case 'WorkerGone':
+        set.headers['retry-after'] = '10';
+        return refuse(503, 'UNAVAILABLE', 'The log cannot be written at the moment.');
+    }
+    return refuse(500, 'INTERNAL', 'Something went wrong on our side.');
+  }
+}
+
+type Refuse = (status: number, code: string, message: string) => Answered;
+
+function unknownRoute(set: Set, methods: readonly string[], refuse: Refuse): Answered {
+  if (methods.length === 0) return refuse(404, 'NOT_FOUND', 'There is nothing at this address.');
+  set.headers['allow'] = methods.join(', ');
+  return refuse(405, 'METHOD_NOT_ALLOWED', 'This address does not answer to this method.');
+}
+
+/** Names each place that is wrong and what it must be; never the value that was sent. */
+function invalid(set: Set, { type, validator, value }: ValidationError): Problem {
+  const found = new Map<string, string>();
+  const errors = (validator as { Errors: (value: unknown) => Iterable<SchemaError> }).Errors(value);
+  for (const { path, message, schema } of errors) {
+    if (found.size === detailsMax) break;
+    const place = path || `/${type}`;
+    if (!found.has(place)) found.set(place, schema.mustBe ? `Must be ${schema.mustBe}.` : `${message}.`);
+  }
+  const details = [...found].map(([path, message]) => ({ path, message }));
+  return problem(set, 'VALIDATION_ERROR', 'The request is not as it must be.', details);
+}
+
+type SchemaError = { readonly path: string; readonly message: string; readonly schema: { readonly mustBe?: string } };
+
+/** A `throw status(…)` of a macro. */
+function isStatus(error: unknown): error is { readonly code: number; readonly response: Problem } {
+  const { code, response } = (error ?? {}) as { code?: unknown; response?: unknown };
+  return typeof code === 'number' && typeof response === 'object' && response !== null;
+}
+
+/** Reads from the routes which methods a path answers to. */
+export function methodsOf(app: AnyElysia) {
+  const routes = app.routes
+    .filter(({ method }) => /^[A-Z]+$/.test(method))
+    .map(({ method, path }) => ({ method, segments: segmentsOf(path) }));
+  return (path: string) => {
+    const asked = segmentsOf(path);
+    const matching = routes.filter(({ segments }) => matches(segments, asked));
+    return [...new Set(matching.map(({ method }) => method))];
+  };
+}
+
+const segmentsOf = (path: string) => path.split('/').filter(Boolean);
+
+function matches(route: readonly string[], asked: readonly string[]): boolean {
+  if (route.length !== asked.length) return false;
+  return route.every((segment, index) => segment.startsWith(':') || segment === asked[index]);
+}

@@ -1,0 +1,99 @@
+// The same `Idempotency-Key` from the same caller with the same body gets the first answer again.
+// The log's command id makes the event happen once; the vault keeps the answer; both survive a crash.
+import { status } from 'elysia';
+import type { Keyring } from '../kernel/keyring.ts';
+import type { Clock } from '../kernel/time.ts';
+import type { Vault } from '../kernel/vault.ts';
+import { EdgeRefusal, type Set } from './problem.ts';
+
+const keptMs = 24 * 60 * 60 * 1_000;
+const keptHeaders = ['etag', 'event-position', 'location'] as const;
+
+type Answer = { readonly code: number | string; readonly response: unknown };
+type Kept = Answer & { readonly headers: Readonly<Record<string, string>> };
+
+export type Repeatable = {
+  readonly request: Request;
+  readonly set: Set;
+  readonly body: unknown;
+  readonly callerId: string;
+};
+
+export type Once = ReturnType<typeof createOnce>;
+
+export function createOnce(parts: {
+  readonly vault: Pick<Vault, 'answerTo' | 'keepAnswer'>;
+  readonly keyring: Keyring;
+  readonly digest: (kind: string, value: string) => string;
+  readonly clock: Clock;
+}) {
+  const { vault, keyring, digest, clock } = parts;
+  const running = new Map<string, Promise<unknown>>();
+
+  /**
+   * Runs a command, or answers what it answered before.
+   * @param personOf Whose data the answer holds, so that erasing them erases it.
+   */
+  return async function once<Result extends Answer>(
+    repeatable: Repeatable,
+    personOf: (result: Result) => string | null,
+    run: (commandId: string | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    const { request, set, body, callerId } = repeatable;
+    const key = request.headers.get('idempotency-key');
+    if (key === null) return run(undefined);
+    if (!/^[\u0020-\u007e]{1,255}$/.test(key)) {
+      throw new EdgeRefusal(422, 'VALIDATION_ERROR', 'An Idempotency-Key has 1 to 255 printable characters.');
+    }
+    const commandId = digest('command', `${callerId}\n${key}`);
+    const requestDigest = digest('request', `${request.method} ${new URL(request.url).pathname}\n${JSON.stringify(body)}`);
+
+    while (running.has(commandId)) await running.get(commandId);
+    const first = answered(commandId, requestDigest, async () => {
+      const result = await run(commandId);
+      await keep(commandId, requestDigest, { ...result, headers: headersOf(set) }, personOf(result));
+      return result;
+    });
+    running.set(commandId, first.catch(() => {}));
+    try {
+      const result = await first;
+      if (!('kept' in result)) return result;
+      Object.assign(set.headers, result.kept.headers, { 'idempotent-replay': 'true' });
+      return status(result.kept.code as never, result.kept.response as never) as unknown as Result;
+    } finally {
+      running.delete(commandId);
+    }
+  };
+
+  async function answered<Result>(commandId: string, requestDigest: string, run: () => Promise<Result>) {
+    const kept = await vault.answerTo(commandId);
+    if (!kept || kept.expiresAt < clock.now()) return run();
+    if (kept.requestDigest !== requestDigest) {
+      throw new EdgeRefusal(422, 'IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key was used for another request.');
+    }
+    const text = kept.personId === null ? kept.sealed : await open(kept.sealed, commandId);
+    return { kept: JSON.parse(text) as Kept };
+  }
+
+  async function open(sealed: string, commandId: string): Promise<string> {
+    const text = (await keyring.opener([sealed]))(sealed, placeOf(commandId));
+    if (typeof text !== 'string') throw new EdgeRefusal(404, 'NOT_FOUND', 'Whom this was about has been erased.');
+    return text;
+  }
+
+  async function keep(commandId: string, requestDigest: string, answer: Kept, personId: string | null) {
+    if (Number(answer.code) >= 500) return;
+    const text = JSON.stringify({ code: answer.code, response: answer.response, headers: answer.headers });
+    const sealed = personId === null ? text : await keyring.seal(personId, text, placeOf(commandId));
+    const expiresAt = new Date(Date.parse(clock.now()) + keptMs).toISOString();
+    await vault.keepAnswer({ commandId, personId, requestDigest, sealed, expiresAt });
+  }
+}
+
+const placeOf = (commandId: string) => `answer/${commandId}`;
+
+function headersOf({ headers }: Set): Record<string, string> {
+  return Object.fromEntries(
+    keptHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])),
+  );
+}

@@ -1,0 +1,63 @@
+import { cors } from '@elysiajs/cors';
+import { Elysia } from 'elysia';
+import type { Logger } from 'pino';
+import { adminHttp, type ProjectionControl } from './admin.ts';
+import { authHttp } from './auth.ts';
+import { jsonBodies } from './bodies.ts';
+import { chatHttp } from './chat.ts';
+import { docsHttp } from './docs.ts';
+import type { Edge } from './edge.ts';
+import { errorHandling, methodsOf } from './errors.ts';
+import { type Check, healthHttp } from './health.ts';
+import { productsHttp } from './products.ts';
+import { profileHttp } from './profile.ts';
+import { requestLog } from './requests.ts';
+
+export type HttpParts = {
+  readonly edge: Edge;
+  readonly projections: ProjectionControl;
+  readonly checks: () => Promise<Check[]>;
+  readonly logger: Logger;
+  readonly corsOrigins: readonly string[];
+};
+
+/** The type of the whole API, for the typed client. */
+export type App = ReturnType<typeof createApi>;
+
+/** Mounts every feature; one line each. */
+function createApi({ edge, projections, checks }: HttpParts) {
+  return new Elysia({ name: 'http.api', normalize: false })
+    .use(healthHttp(checks))
+    .use(authHttp(edge))
+    .use(profileHttp(edge))
+    .use(productsHttp(edge))
+    .use(chatHttp(edge))
+    .use(adminHttp(edge, projections));
+}
+
+export function createHttp(parts: HttpParts) {
+  const { edge, logger, corsOrigins } = parts;
+  const app = new Elysia({
+    name: 'http',
+    normalize: false,
+    serve: { reusePort: false, maxRequestBodySize: Number.MAX_SAFE_INTEGER },
+  });
+  const api = createApi(parts);
+  let methodsAt: ((path: string) => readonly string[]) | undefined;
+  return app
+    .use(requestLog(logger, edge.newId))
+    .use(errorHandling(logger, (path) => (methodsAt ??= methodsOf(app))(path)))
+    .use(corsFor(corsOrigins))
+    .use(jsonBodies)
+    .use(api)
+    .use(docsHttp(api));
+}
+
+const exposed = ['ETag', 'Event-Position', 'Idempotent-Replay', 'Location', 'Retry-After', 'X-Request-Id'];
+
+function corsFor(origins: readonly string[]) {
+  const plugin = new Elysia({ name: 'cors' });
+  if (origins.length === 0) return plugin;
+  const origin = origins.includes('*') ? true : (request: Request) => origins.includes(request.headers.get('origin') ?? '');
+  return plugin.use(cors({ origin, credentials: !origins.includes('*'), exposeHeaders: exposed }));
+}

@@ -1,0 +1,147 @@
+// Completes the generated document with what only the edge knows: security, servers, tags, and the
+// refusals that every route shares.
+type Operation = {
+  operationId?: string;
+  tags?: string[];
+  summary?: string;
+  requestBody?: { content: Record<string, unknown>; required?: boolean };
+  parameters?: { name: string; in: string; schema: Json }[];
+  responses: Record<string, { description?: string; content?: Record<string, { schema?: unknown }>; headers?: unknown }>;
+};
+type Json = Record<string, unknown>;
+type Paths = Record<string, Record<string, Operation>>;
+
+const descriptions: Record<string, string> = {
+  200: 'Done.',
+  201: 'Created.',
+  202: 'Begun.',
+  204: 'Done; there is no body.',
+  400: 'BAD_REQUEST: the body is not JSON.',
+  401: 'UNAUTHORIZED: sign in first.',
+  403: 'FORBIDDEN: not allowed for this caller.',
+  404: 'NOT_FOUND: there is no such thing.',
+  409: 'CONFLICT, or the narrower code of a refusal such as SKU_TAKEN, EMAIL_TAKEN, LAST_ADMIN, REBUILD_RUNNING.',
+  412: 'PRECONDITION_FAILED: it has changed since it was read.',
+  413: 'PAYLOAD_TOO_LARGE: more than 1 MiB.',
+  415: 'UNSUPPORTED_MEDIA_TYPE: send application/json.',
+  422: 'VALIDATION_ERROR, with the places and what they must be; or IDEMPOTENCY_KEY_REUSED.',
+  429: 'RATE_LIMITED: try again after the time in Retry-After.',
+  500: 'INTERNAL: a defect; the request id finds it in the log.',
+  503: 'UNAVAILABLE: try again after the time in Retry-After.',
+};
+
+const problemReference = { $ref: '#/components/schemas/Problem' };
+const tags = {
+  Accounts: 'Registering, signing in and out.',
+  Profile: 'The caller’s own account.',
+  Products: 'Products, their history and their past.',
+  Chat: 'Rooms and messages.',
+  Administration: 'Users, roles and read models; admins only.',
+  Operations: 'For load balancers and operators.',
+};
+
+export function tidyDocument(generated: { paths: object; components: object }, version: string): object {
+  const paths = Object.fromEntries(
+    Object.entries(generated.paths as Paths).map(([path, methods]) => [
+      path,
+      Object.fromEntries(
+        Object.entries(methods).map(([method, operation]) => [method, tidy(path, method, operation)]),
+      ),
+    ]),
+  );
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Refold',
+      version,
+      description: 'An event-sourced backend: accounts, products and chat. Every accepted command answers with `Event-Position`; a query with `Read-After` sees at least that position.',
+      license: { name: 'MIT', identifier: 'MIT' },
+      contact: { name: 'Refold', url: 'https://github.com/refold/refold' },
+    },
+    servers: [{ url: '/', description: 'This server' }],
+    security: [{ bearerAuth: [] }],
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
+    paths,
+    components: {
+      schemas: { Problem: problemSchema },
+      securitySchemes: {
+        bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        refreshCookie: { type: 'apiKey', in: 'cookie', name: 'refold_refresh' },
+      },
+    },
+  };
+}
+
+const problemSchema = {
+  type: 'object',
+  required: ['success', 'code', 'message', 'requestId'],
+  properties: {
+    success: { type: 'boolean', const: false },
+    code: { type: 'string' },
+    message: { type: 'string' },
+    requestId: { type: 'string' },
+    details: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['path', 'message'],
+        properties: { path: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+  },
+  example: {
+    success: false,
+    code: 'NOT_FOUND',
+    message: 'There is no such product.',
+    requestId: '019aa0c4-7a3e-7000-8000-5b2f3d1c9e10',
+  },
+};
+
+function tidy(path: string, method: string, operation: Operation): Operation {
+  const hasBody = operation.requestBody !== undefined;
+  const shared = path === '/health' ? [] : hasBody ? ['400', '413', '415', '500'] : ['500'];
+  const statuses = [...new Set([...Object.keys(operation.responses), ...shared])].toSorted();
+  return {
+    ...operation,
+    operationId: nameOf(path, method),
+    ...(operation.parameters && {
+      parameters: operation.parameters.filter((one) => one.in !== 'cookie').map(withPlainNumbers),
+    }),
+    ...(operation.requestBody && { requestBody: onlyJson(operation.requestBody) }),
+    responses: Object.fromEntries(
+      statuses.map((status) => [status, response(path, status, operation.responses[status])]),
+    ),
+  };
+}
+
+function response(path: string, status: string, given: Operation['responses'][string] | undefined) {
+  const description = descriptions[status] ?? 'See the schema.';
+  if (status === '204') return { description };
+  const isProblem = Number(status) >= 400 && !(path === '/ready' && status === '503');
+  if (isProblem) return { description, content: { 'application/json': { schema: problemReference } } };
+  const schema = given?.content?.['application/json']?.schema;
+  return { description, content: { 'application/json': { schema } } };
+}
+
+function onlyJson(body: NonNullable<Operation['requestBody']>) {
+  return { required: true, content: { 'application/json': body.content['application/json'] } };
+}
+
+/** Query numbers arrive as text and are declared as "text or number": the number is what is meant. */
+function withPlainNumbers<Parameter extends { schema: Json }>(parameter: Parameter): Parameter {
+  const { anyOf, ...rest } = parameter.schema;
+  if (!Array.isArray(anyOf)) return parameter;
+  const number = (anyOf as Json[]).find(({ type }) => type === 'integer' || type === 'number');
+  return number ? { ...parameter, schema: { ...rest, ...number } } : parameter;
+}
+
+/** `PATCH /products/{id}` is `patchProductsById`. */
+function nameOf(path: string, method: string): string {
+  const words = path.split('/').filter(Boolean).map((part) => {
+    const parameter = /^\{(.+)\}$/.exec(part)?.[1];
+    return parameter ? `By${capital(parameter)}` : capital(part);
+  });
+  return method + words.join('');
+}
+
+const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);

@@ -1,0 +1,94 @@
+// elysia-rate-limit before whatever is worth guessing at or expensive, over a store of ours that
+// counts in a sliding window: the previous minute counts by the part of it that still overlaps.
+import { Elysia } from 'elysia';
+import { type Context, rateLimit } from 'elysia-rate-limit';
+import { LRUCache } from 'lru-cache';
+import { callerOf } from './access.ts';
+import { problem, type Set } from './problem.ts';
+
+const windowMs = 60_000;
+const keysRemembered = 100_000;
+const refused = 'rate-limited';
+
+type Count = { window: number; current: number; previous: number };
+
+export type Limits = ReturnType<typeof createLimits>;
+
+/** @param limits Requests a minute; 0 for no limit. */
+export function createLimits(limits: { readonly auth: number; readonly commands: number }) {
+  return {
+    /** By network address: whoever guesses has no account. */
+    auth: limiter('limits.auth', limits.auth, (request, server) => server?.requestIP(request)?.address ?? ''),
+    /** By user, or by network address where nobody is signed in. */
+    commands: limiter(
+      'limits.commands',
+      limits.commands,
+      (request, server) => callerOf(request)?.id ?? server?.requestIP(request)?.address ?? '',
+    ),
+  };
+}
+
+function limiter(
+  name: string,
+  max: number,
+  generator: (request: Request, server: Bun.Server<unknown> | null) => string,
+) {
+  const plugin = new Elysia({ name });
+  if (max === 0) return plugin;
+  return plugin
+    .use(
+      rateLimit({
+        max,
+        // Two limits of the same size are told apart by the library through their durations.
+        duration: windowMs + name.length,
+        scoping: 'scoped',
+        countFailedRequest: true,
+        errorResponse: refused,
+        generator,
+        context: slidingWindow(),
+      }),
+    )
+    .onAfterHandle({ as: 'scoped' }, ({ response, set }) => {
+      if (response === refused) return limited(set);
+    })
+    .as('scoped');
+}
+
+function limited(set: Set): Response {
+  const body = problem(set, 'RATE_LIMITED', 'Too many requests. Try again later.');
+  return Response.json(body, { status: 429, headers: set.headers as Record<string, string> });
+}
+
+/** Sliding-window counter: two counters a key, bounded in keys. */
+export function slidingWindow(): Context {
+  const counts = new LRUCache<string, Count>({ max: keysRemembered });
+  return {
+    init() {},
+    increment(key, _duration, now = Date.now()) {
+      const window = Math.floor(now / windowMs);
+      const count = advance(counts.get(key), window);
+      count.current += 1;
+      counts.set(key, count);
+      const elapsed = (now % windowMs) / windowMs;
+      return {
+        count: count.current + count.previous * (1 - elapsed),
+        nextReset: new Date((window + 1) * windowMs),
+        start: window * windowMs,
+      };
+    },
+    decrement(key) {
+      const count = counts.get(key);
+      if (count && count.current > 0) count.current -= 1;
+    },
+    reset(key) {
+      if (key === undefined) counts.clear();
+      else counts.delete(key);
+    },
+    kill: () => counts.clear(),
+  };
+}
+
+function advance(count: Count | undefined, window: number): Count {
+  if (!count || window > count.window + 1) return { window, current: 0, previous: 0 };
+  return count.window === window ? count : { window, current: 0, previous: count.current };
+}

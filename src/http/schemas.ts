@@ -1,0 +1,86 @@
+// The shapes of requests and answers. Texts are checked by kinds of our own, because JSON Schema has
+// no words for "well-formed, without control characters, not blank".
+import { Kind, type TUnsafe, Type, TypeRegistry } from '@sinclair/typebox';
+
+const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/;
+const controlButLineBreaks = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
+const emailShape = /^[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+$/;
+
+type Length = { readonly minLength: number; readonly maxLength: number };
+
+/** Characters as people count them, not UTF-16 units. */
+function hasLength(text: string, { minLength, maxLength }: Length): boolean {
+  if (text.length < minLength || text.length > maxLength * 2) return false;
+  return text.length <= maxLength || [...text].length <= maxLength;
+}
+
+TypeRegistry.Set<Length>('Line', (length, value) => {
+  if (typeof value !== 'string' || !value.isWellFormed()) return false;
+  return !controlCharacters.test(value) && hasLength(value.trim(), length);
+});
+TypeRegistry.Set<Length>('Prose', (length, value) => {
+  if (typeof value !== 'string' || !value.isWellFormed() || value.trim() === '') return false;
+  return !controlButLineBreaks.test(value) && hasLength(value, length);
+});
+TypeRegistry.Set<Length>('Password', (length, value) => {
+  return typeof value === 'string' && value.isWellFormed() && hasLength(value, length);
+});
+TypeRegistry.Set('Email', (_, value) => {
+  if (typeof value !== 'string' || !value.isWellFormed() || controlCharacters.test(value)) return false;
+  const address = value.trim();
+  return address.length <= 254 && emailShape.test(address);
+});
+TypeRegistry.Set('Price', (_, value) => {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 10_000_000)) return false;
+  return /^\d+(?:\.\d{1,2})?$/.test(String(value));
+});
+
+function text(kind: string, length: Length, mustBe: string, example: string): TUnsafe<string> {
+  return Type.Unsafe<string>({ [Kind]: kind, type: 'string', ...length, example, mustBe });
+}
+
+export const Name = text(
+  'Line',
+  { minLength: 1, maxLength: 200 },
+  'one line of 1 to 200 characters',
+  'Ada Lovelace',
+);
+export const Sku = text('Line', { minLength: 1, maxLength: 64 }, 'one line of 1 to 64 characters', 'MUG-1');
+export const MessageText = text(
+  'Prose',
+  { minLength: 1, maxLength: 4_000 },
+  '1 to 4,000 characters, not blank, without control characters',
+  'Good morning!',
+);
+export const Password = text(
+  'Password',
+  { minLength: 8, maxLength: 256 },
+  '8 to 256 characters',
+  'correct horse battery',
+);
+export const Email = Type.Unsafe<string>({
+  [Kind]: 'Email',
+  type: 'string',
+  format: 'email',
+  maxLength: 254,
+  example: 'ada@example.com',
+  mustBe: 'an e-mail address',
+});
+export const Price = Type.Unsafe<number>({
+  [Kind]: 'Price',
+  type: 'number',
+  minimum: 0,
+  maximum: 10_000_000,
+  multipleOf: 0.01,
+  example: 12.5,
+  mustBe: 'a number from 0 to 10,000,000 with at most two decimals',
+});
+
+export const Id = Type.String({ maxLength: 64, description: 'A UUIDv7.', examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'] });
+export const Time = Type.String({ format: 'date-time', examples: ['2026-11-23T09:45:00.000Z'] });
+export const Version = Type.Integer({ minimum: 1, description: 'How many events its stream holds.' });
+export const Position = Type.Integer({ minimum: 0, description: 'A place in the whole log.' });
+
+export function strict<Fields extends Parameters<typeof Type.Object>[0]>(fields: Fields) {
+  return Type.Object(fields, { additionalProperties: false });
+}

@@ -1,0 +1,183 @@
+// Load, decide, append: the only place where a decision meets a store.
+import type { Claims, Decider } from './decider.ts';
+import {
+  type Append,
+  type Appended,
+  type ExpectedVersion,
+  type Refused,
+  VersionConflict,
+} from './event-log.ts';
+import type { EventStore } from './event-store.ts';
+import type { DomainEvent, EventMetadata } from './event.ts';
+import { idOf, noEvents, type Position, type StreamName, type Version } from './stream.ts';
+import type { Clock, NewId, Timestamp } from './time.ts';
+
+const attemptsMax = 5;
+
+/** A stream folded to its newest event, with the places and times that every view needs. */
+export type Folded<State> = {
+  readonly state: State;
+  readonly version: Version;
+  readonly position: Position;
+  /** Times of the first and the newest event; empty text for a stream without events. */
+  readonly createdAt: Timestamp;
+  readonly updatedAt: Timestamp;
+};
+
+/** Bounded; forgetting an entry costs a read, never an answer. */
+export type StateCache = {
+  readonly get: (stream: StreamName) => Folded<unknown> | undefined;
+  readonly set: (stream: StreamName, folded: Folded<unknown>) => unknown;
+  readonly delete: (stream: StreamName) => unknown;
+};
+
+export type CommandContext = EventMetadata & {
+  /** Repeating a command with the same id is answered like the first and stores nothing. */
+  readonly commandId?: string | undefined;
+  /** The version the caller saw; at any other the command is refused as `stale`. */
+  readonly ifVersion?: Version | undefined;
+  /** The caller has just made the id: there is nothing to load. */
+  readonly isNew?: boolean;
+};
+
+export type Outcome<State, Rejection extends string> =
+  | ({ readonly ok: true; readonly id: string; readonly isRepeated: boolean } & Folded<State>)
+  | { readonly ok: false; readonly rejection: Rejection | 'stale' };
+
+export type CommandHandlerParts = {
+  readonly store: EventStore;
+  readonly cache: StateCache;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  /** Keyed digest of a claim's value, so that no plaintext stands in the log. */
+  readonly digest: (kind: string, value: string) => string;
+};
+
+/**
+ * The handler of one decider's commands.
+ * It throws `VersionConflict` when others kept appending first, and `Overloaded` when the log's
+ * queue is full; everything the domain foresees is in the outcome.
+ */
+export function commandHandler<State, Command, Event extends DomainEvent, Rejection extends string>(
+  parts: CommandHandlerParts,
+  decider: Decider<State, Command, Event, Rejection>,
+  streamOf: (id: string) => StreamName,
+) {
+  const { store, cache } = parts;
+
+  async function load(stream: StreamName): Promise<Folded<State>> {
+    const cached = cache.get(stream) as Folded<State> | undefined;
+    if (cached) return cached;
+    let folded = empty(decider.initialState);
+    for await (const event of store.readStream(stream)) {
+      folded = {
+        state: decider.evolve(folded.state, event as unknown as Event),
+        version: event.version,
+        position: event.position,
+        createdAt: folded.createdAt || event.time,
+        updatedAt: event.time,
+      };
+    }
+    if (folded.version > 0) remember(stream, folded);
+    return folded;
+  }
+
+  function remember(stream: StreamName, folded: Folded<State>): void {
+    if ((cache.get(stream)?.version ?? noEvents) < folded.version) cache.set(stream, folded);
+  }
+
+  async function handle(
+    id: string,
+    command: Command,
+    context: CommandContext,
+  ): Promise<Outcome<State, Rejection>> {
+    const stream = streamOf(id);
+    for (let attempt = 1; ; attempt += 1) {
+      const before = context.isNew ? empty(decider.initialState) : await load(stream);
+      const { ifVersion } = context;
+      if (ifVersion !== undefined && before.version > 0 && ifVersion !== before.version) {
+        return { ok: false, rejection: 'stale' };
+      }
+      const decision = decider.decide(command, before.state);
+      if (!decision.ok) return decision;
+      if (decision.events.length === 0) return { ok: true, id, isRepeated: false, ...before };
+      const outcome = await store.append(
+        await toAppend(parts, { stream, context, expected: before.version || 'none', ...decision }),
+      );
+      if (outcome.ok) {
+        if (outcome.isRepeated) return repeated(outcome);
+        const after = fold(decider, before, decision.events, outcome);
+        remember(stream, after);
+        return { ok: true, id, isRepeated: false, ...after };
+      }
+      if (outcome.reason !== 'version') return refusal(outcome, decision.claims);
+      cache.delete(stream);
+      if (attempt === attemptsMax) {
+        throw new VersionConflict(outcome.stream, outcome.expected, outcome.actual);
+      }
+    }
+  }
+
+  async function repeated({ stream }: Appended): Promise<Outcome<State, Rejection>> {
+    return { ok: true, id: idOf(stream), isRepeated: true, ...(await load(stream)) };
+  }
+
+  return Object.assign(handle, { load: (id: string) => load(streamOf(id)) });
+}
+
+type Intent<Rejection extends string> = {
+  readonly stream: StreamName;
+  readonly expected: ExpectedVersion;
+  readonly events: readonly DomainEvent[];
+  readonly claims?: Claims<Rejection>;
+  readonly context: CommandContext;
+};
+
+async function toAppend<Rejection extends string>(
+  { store, clock, newId, digest }: CommandHandlerParts,
+  { stream, expected, events, claims, context }: Intent<Rejection>,
+): Promise<Append> {
+  const { actorId, correlationId, causationId, commandId = null } = context;
+  const encoded = [];
+  for (const event of events) {
+    encoded.push(await store.registry.encode(event, { id: newId(), stream }, store.keyring));
+  }
+  const claim = ({ kind, value }: { kind: string; value: string }) => ({
+    kind,
+    key: digest(kind, value),
+    stream,
+  });
+  return {
+    commandId,
+    writes: [{ stream, expected, events: encoded }],
+    take: claims?.take?.map(claim) ?? [],
+    release: claims?.release?.map((one) => ({ ...claim(one), keepsOne: 'orElse' in one })) ?? [],
+    meta: JSON.stringify({ actorId, correlationId, causationId }),
+    time: clock.now(),
+  };
+}
+
+/** Answers with the rejection that the decider tied to the claim it did not get. */
+function refusal<Rejection extends string>(
+  refused: Exclude<Refused, { reason: 'version' }>,
+  claims: Claims<Rejection> | undefined,
+) {
+  const candidates = refused.reason === 'claim-taken' ? claims?.take : claims?.release;
+  const rejection = candidates?.find(({ kind }) => kind === refused.kind)?.orElse;
+  if (rejection === undefined) throw new Error(`The log refused a claim nobody made: ${refused.kind}`);
+  return { ok: false, rejection } as const;
+}
+
+function fold<State, Event extends DomainEvent>(
+  { evolve }: { readonly evolve: (state: State, event: Event) => State },
+  before: Folded<State>,
+  events: readonly Event[],
+  { position, version, time }: Appended,
+): Folded<State> {
+  const state = events.reduce(evolve, before.state);
+  return { state, version, position, createdAt: before.createdAt || time, updatedAt: time };
+}
+
+function empty<State>(state: State): Folded<State> {
+  return { state, version: noEvents, position: 0 as Position, createdAt: '', updatedAt: '' };
+}

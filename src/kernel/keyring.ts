@@ -1,0 +1,36 @@
+import type { Erased } from './event.ts';
+
+/** Opens one sealed field; `place` must be the one it was sealed for. */
+export type Opener = (sealed: string, place: string) => string | Erased;
+
+/** Port to the keys of persons: seals personal fields on their way into the log and opens them. */
+export type Keyring = {
+  /**
+   * Encrypts `text` under the key of a person, bound to the place it stands in.
+   * @throws UnknownPerson when that person has no key (never registered, or erased).
+   */
+  readonly seal: (person: string, text: string, place: string) => Promise<string>;
+  /**
+   * Fetches the keys of all these sealed fields at once and answers a function that opens them.
+   * The function throws `SealBroken` for a field that was altered or moved from its place.
+   */
+  readonly opener: (sealed: readonly string[]) => Promise<Opener>;
+};
+
+export class UnknownPerson extends Error {
+  override readonly name = 'UnknownPerson';
+  readonly person: string;
+  constructor(person: string) {
+    super(`There is no key for person ${person}.`);
+    this.person = person;
+  }
+}
+
+export class SealBroken extends Error {
+  override readonly name = 'SealBroken';
+  readonly place: string;
+  constructor(place: string) {
+    super(`The sealed field at ${place} was altered or does not belong there.`);
+    this.place = place;
+  }
+}

@@ -1,0 +1,219 @@
+// Feeds projections from the log: reads a page, decodes it once for all of them, and applies their
+// changes with their checkpoints in one transaction. A poison event parks itself and the later
+// events of its stream, for that projection only; other streams go on.
+import type { EventLog, StoredEvent } from './event-log.ts';
+import type { Recorded } from './event.ts';
+import type { Keyring } from './keyring.ts';
+import type { Projection } from './projection.ts';
+import {
+  CheckpointMoved,
+  type ParkedEvent,
+  type ProjectionBatch,
+  type ReadModel,
+  type Step,
+  UnappliableStep,
+} from './read-model.ts';
+import type { EventRegistry } from './registry.ts';
+import { type Position, logStart } from './stream.ts';
+import { FatalFailure } from './subscription.ts';
+
+const pageSize = 1_000;
+
+/** The log ends before a position that was projected already: it has lost events. */
+export class LogShortened extends FatalFailure {
+  override readonly name = 'LogShortened';
+  constructor(projection: string, applied: Position, head: Position) {
+    super(
+      `The log ends at position ${head}, but ${projection} has applied ${applied}: the log has lost events.`,
+    );
+  }
+}
+
+export type ProjectorParts = {
+  readonly log: Pick<EventLog, 'readAll' | 'readStream' | 'head'>;
+  readonly registry: EventRegistry;
+  readonly keyring: Keyring;
+  readonly readModel: ReadModel;
+  readonly projections: readonly Projection[];
+  /** Called after each commit, and whenever an event is parked. */
+  readonly onProgress?: (progress: Progress) => void;
+};
+
+export type Progress = {
+  readonly applied: Position;
+  readonly positions: Readonly<Record<string, Position>>;
+  readonly outdated: readonly string[];
+  readonly parked: readonly ParkedEvent[];
+};
+
+type Running = { readonly projection: Projection; position: Position; parked: ParkedEvent[] };
+type Decode = (event: StoredEvent) => Recorded;
+
+export type Projector = ReturnType<typeof createProjector>;
+
+export function createProjector(parts: ProjectorParts) {
+  const { log, registry, keyring, readModel, projections } = parts;
+  let running: Running[] | undefined;
+  let outdated: readonly string[] = [];
+
+  async function load(): Promise<Running[]> {
+    for (const { name, version } of projections) await readModel.begin(name, version);
+    const checkpoints = await readModel.checkpoints();
+    const parked = await readModel.parked();
+    const isCurrent = ({ name, version }: Projection) => checkpoints.get(name)?.version === version;
+    outdated = projections.filter((one) => !isCurrent(one)).map(({ name }) => name);
+    const loaded = projections.filter(isCurrent).map((projection) => ({
+      projection,
+      position: checkpoints.get(projection.name)?.position ?? logStart,
+      parked: parked.filter((one) => one.projection === projection.name),
+    }));
+    await refuseShortenedLog(loaded);
+    for (const one of loaded) await retryParked(one);
+    return loaded;
+  }
+
+  async function refuseShortenedLog(loaded: readonly Running[]) {
+    const head = await log.head();
+    const ahead = loaded.find(({ position }) => position > head);
+    if (ahead) throw new LogShortened(ahead.projection.name, ahead.position, head);
+  }
+
+  /** Handles one page; answers whether more may be waiting. */
+  async function advance(to: Position = Infinity as Position): Promise<boolean> {
+    const isFirst = running === undefined;
+    const active = (running ??= await load());
+    const from = lowest(active);
+    const stored = from === undefined || from >= to ? [] : await log.readAll(from, pageSize);
+    const page = stored.filter(({ position }) => position <= to);
+    if (page.length > 0) await applyPage(active, page);
+    if (page.length > 0 || isFirst) report();
+    return stored.length === pageSize && page.length === stored.length;
+  }
+
+  async function applyPage(active: Running[], page: readonly StoredEvent[]) {
+    const last = page.at(-1)!.position;
+    const wanted = page.filter(({ type }) => active.some((one) => one.projection.handles.has(type)));
+    const decode = memoised(await registry.decoder(wanted, keyring));
+    let batches = active
+      .filter(({ position }) => position < last)
+      .map((one) => toBatch(one, page, decode, last));
+    for (;;) {
+      try {
+        await readModel.apply(batches);
+        break;
+      } catch (error) {
+        if (error instanceof CheckpointMoved) running = undefined;
+        if (!(error instanceof UnappliableStep)) throw error;
+        batches = batches.map((batch) => (batch.projection === error.projection ? parkStep(batch, error) : batch));
+      }
+    }
+    for (const { projection, to, parked } of batches) {
+      const one = active.find((candidate) => candidate.projection.name === projection)!;
+      one.position = to;
+      one.parked.push(...parked);
+    }
+  }
+
+  /** Parked events get another chance whenever a projector starts, in the order of the log. */
+  async function retryParked(one: Running) {
+    const stillParked = new Set<string>();
+    for (const parked of [...one.parked]) {
+      if (stillParked.has(parked.stream)) continue;
+      const [event] = await log.readAll((parked.position - 1) as Position, 1);
+      if (!event) continue;
+      try {
+        const [decoded] = await registry.decode([event], keyring);
+        const step = toStep(event, one.projection.changesOf(decoded!));
+        const { position } = one;
+        await readModel.apply([
+          { projection: one.projection.name, from: position, to: position, steps: [step], parked: [], unparked: [event.position] },
+        ]);
+        one.parked.splice(one.parked.indexOf(parked), 1);
+      } catch (error) {
+        if (error instanceof CheckpointMoved) throw error;
+        stillParked.add(parked.stream);
+      }
+    }
+  }
+
+  function report() {
+    const active = running ?? [];
+    parts.onProgress?.({
+      applied: lowest(active) ?? logStart,
+      positions: Object.fromEntries(active.map(({ projection, position }) => [projection.name, position])),
+      outdated,
+      parked: active.flatMap(({ parked }) => parked),
+    });
+  }
+
+  return { advance: () => advance(), advanceTo: advance };
+}
+
+function lowest(active: readonly Running[]): Position | undefined {
+  if (active.length === 0) return undefined;
+  return Math.min(...active.map(({ position }) => position)) as Position;
+}
+
+function toBatch(
+  { projection, position, parked }: Running,
+  page: readonly StoredEvent[],
+  decode: Decode,
+  to: Position,
+): ProjectionBatch {
+  const steps: Step[] = [];
+  const newlyParked: ParkedEvent[] = [];
+  const parkedStreams = new Set(parked.map(({ stream }) => stream as string));
+  for (const event of page) {
+    if (event.position <= position || !projection.handles.has(event.type)) continue;
+    if (parkedStreams.has(event.stream)) {
+      newlyParked.push(toParked(projection.name, event, 'An earlier event of this stream is parked.'));
+      continue;
+    }
+    try {
+      steps.push(toStep(event, projection.changesOf(decode(event))));
+    } catch (error) {
+      parkedStreams.add(event.stream);
+      newlyParked.push(toParked(projection.name, event, String(error)));
+    }
+  }
+  return { projection: projection.name, from: position, to, steps, parked: newlyParked, unparked: [] };
+}
+
+function toStep(event: StoredEvent, changes: Step['changes']): Step {
+  const { position, stream, type, time } = event;
+  return { position, stream, type, time, changes };
+}
+
+function toParked(projection: string, event: Omit<Step, 'changes'>, reason: string): ParkedEvent {
+  const { position, stream, type, time } = event;
+  return { projection, position, stream, type, time, reason };
+}
+
+/** Takes the refused step and the later ones of its stream out of a batch and parks them. */
+function parkStep(batch: ProjectionBatch, refused: UnappliableStep): ProjectionBatch {
+  const poison = batch.steps.find(({ position }) => position === refused.position);
+  if (!poison) throw refused;
+  const isParked = (step: Step) => step.stream === poison.stream && step.position >= poison.position;
+  const reasonOf = (step: Step) =>
+    step === poison ? refused.reason : 'An earlier event of this stream is parked.';
+  const parked = batch.steps
+    .filter(isParked)
+    .map((step) => toParked(batch.projection, step, reasonOf(step)));
+  return {
+    ...batch,
+    steps: batch.steps.filter((step) => !isParked(step)),
+    parked: [...batch.parked, ...parked].sort((a, b) => a.position - b.position),
+  };
+}
+
+/** Decodes each event once for all projections; a broken event throws for each that handles it. */
+function memoised(decode: Decode): Decode {
+  const decoded = new Map<StoredEvent, Recorded>();
+  return (event) => {
+    const known = decoded.get(event);
+    if (known) return known;
+    const fresh = decode(event);
+    decoded.set(event, fresh);
+    return fresh;
+  };
+}

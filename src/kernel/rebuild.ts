@@ -1,0 +1,25 @@
+// Builds rows anew from the first event, beside the live ones, and swaps.
+import type { EventLog } from './event-log.ts';
+import type { Projector } from './projector.ts';
+import type { BesideReadModel } from './read-model.ts';
+import type { Position } from './stream.ts';
+
+export type RebuildProgress = { readonly applied: Position; readonly head: Position };
+
+/**
+ * Runs until the rows beside have reached the head of the log, then swaps them in.
+ * @param projector Feeds `beside`; a rebuild that was interrupted goes on where it was.
+ */
+export async function rebuild(parts: {
+  readonly log: Pick<EventLog, 'head'>;
+  readonly projector: Pick<Projector, 'advanceTo'>;
+  readonly beside: BesideReadModel;
+  readonly projections: readonly string[];
+}): Promise<void> {
+  const { log, projector, beside, projections } = parts;
+  const reach = async (to: Position) => {
+    while (await projector.advanceTo(to));
+  };
+  await reach(await log.head());
+  await beside.swap(projections, reach);
+}

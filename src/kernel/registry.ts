@@ -1,0 +1,147 @@
+import { TypeCompiler } from '@sinclair/typebox/compiler';
+import type { NewEvent, StoredEvent } from './event-log.ts';
+import type { DomainEvent, EventDefinition, EventMetadata, Recorded } from './event.ts';
+import type { Keyring, Opener } from './keyring.ts';
+import type { StreamName } from './stream.ts';
+
+type AnyDefinition = EventDefinition;
+type Data = Record<string, unknown>;
+
+/** An event that no definition allows to be stored; a defect of the decider that made it. */
+export class InvalidEvent extends Error {
+  override readonly name = 'InvalidEvent';
+  readonly type: string;
+  readonly problem: string;
+  constructor(type: string, problem: string) {
+    super(`The event ${type} is not as declared: ${problem}`);
+    this.type = type;
+    this.problem = problem;
+  }
+}
+
+/** All event types of a system: checks and seals events on their way in, opens and upcasts them. */
+export type EventRegistry = ReturnType<typeof createRegistry>;
+
+export function createRegistry(definitions: readonly AnyDefinition[]) {
+  const byType = new Map(definitions.map((one) => [one.type, compile(one)]));
+  if (byType.size !== definitions.length) throw new Error('Two events share one type name.');
+
+  function definitionOf(type: string) {
+    const found = byType.get(type);
+    if (!found) throw new InvalidEvent(type, 'no such type is declared.');
+    return found;
+  }
+
+  return {
+    types: [...byType.keys()] as readonly string[],
+    definitionOf: (type: string): AnyDefinition => definitionOf(type).definition,
+
+    /** Checks an event against its schema, seals its personal fields and makes it JSON text. */
+    async encode(
+      event: DomainEvent,
+      place: { readonly id: string; readonly stream: StreamName },
+      keyring: Keyring,
+    ): Promise<NewEvent> {
+      const { definition, check } = definitionOf(event.type);
+      if (!check.Check(event.data)) {
+        const first = check.Errors(event.data).First();
+        throw new InvalidEvent(event.type, `${first?.path}: ${first?.message}`);
+      }
+      const { type, schemaVersion } = definition;
+      const data = await seal(definition, event.data as Data, place, keyring);
+      return { id: place.id, type, schemaVersion, data: JSON.stringify(data) };
+    },
+
+    /** A page of stored events as the present code knows them; one fetch of keys a page. */
+    async decode(stored: readonly StoredEvent[], keyring: Keyring): Promise<readonly Recorded[]> {
+      const open = await this.decoder(stored, keyring);
+      return stored.map(open);
+    },
+
+    /** Like `decode`, one by one: a broken event throws for itself and not for its page. */
+    async decoder(
+      stored: readonly StoredEvent[],
+      keyring: Keyring,
+    ): Promise<(event: StoredEvent) => Recorded> {
+      const parsed = new Map<StoredEvent, Data>();
+      const sealed: string[] = [];
+      for (const event of stored) {
+        const { definition } = definitionOf(event.type);
+        if (definition.personalFields.length === 0) continue;
+        const data = JSON.parse(event.data) as Data;
+        parsed.set(event, data);
+        for (const field of definition.personalFields) {
+          if (typeof data[field] === 'string') sealed.push(data[field]);
+        }
+      }
+      const open = sealed.length > 0 ? await keyring.opener(sealed) : undefined;
+      return (event) => {
+        const { definition } = definitionOf(event.type);
+        const data = parsed.get(event) ?? (JSON.parse(event.data) as Data);
+        return recorded(event, upcast(definition, event, open ? unseal(data, definition, event, open) : data));
+      };
+    },
+  };
+}
+
+function compile(definition: AnyDefinition) {
+  return { definition, check: TypeCompiler.Compile(definition.schema) };
+}
+
+async function seal(
+  definition: AnyDefinition,
+  data: Data,
+  place: { readonly id: string; readonly stream: StreamName },
+  keyring: Keyring,
+): Promise<Data> {
+  if (definition.personalFields.length === 0) return data;
+  const person = definition.person?.({ stream: place.stream, data: data as never }) ?? '';
+  const sealed = { ...data };
+  for (const field of definition.personalFields) {
+    const text = data[field];
+    if (typeof text !== 'string') continue;
+    sealed[field] = await keyring.seal(person, text, placeOf(place, definition.type, field));
+  }
+  return sealed;
+}
+
+function unseal(data: Data, { personalFields }: AnyDefinition, event: StoredEvent, open: Opener): Data {
+  if (personalFields.length === 0) return data;
+  const opened = { ...data };
+  for (const field of personalFields) {
+    const text = data[field];
+    if (typeof text === 'string') opened[field] = open(text, placeOf(event, event.type, field));
+  }
+  return opened;
+}
+
+/** The associated data of a sealed field: moved anywhere else, it does not open. */
+function placeOf(
+  { id, stream }: { readonly id: string; readonly stream: StreamName },
+  type: string,
+  field: string,
+): string {
+  return `${stream}/${id}/${type}/${field}`;
+}
+
+function upcast({ upcasters }: AnyDefinition, { schemaVersion }: StoredEvent, data: Data): Data {
+  let current: Readonly<Data> = data;
+  for (const { up } of upcasters.slice(schemaVersion - 1)) current = up(current);
+  return current;
+}
+
+function recorded(event: StoredEvent, data: Data): Recorded {
+  const { position, id, stream, version, type, time } = event;
+  return {
+    position,
+    id,
+    stream,
+    version,
+    type,
+    data,
+    time,
+    get meta() {
+      return JSON.parse(event.meta) as EventMetadata;
+    },
+  };
+}

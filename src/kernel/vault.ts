@@ -1,0 +1,82 @@
+// The port to what must be deletable and is never in the log: keys, credentials, sessions, and the
+// answers kept for repeated requests. Small, mutable, precious.
+import type { Timestamp } from './time.ts';
+
+export type WrappedKey = {
+  readonly keyId: string;
+  readonly personId: string;
+  readonly wrappedKey: string;
+};
+
+export type NewPerson = WrappedKey & {
+  readonly passwordHash: string;
+  readonly at: Timestamp;
+};
+
+export type Session = {
+  readonly id: string;
+  readonly personId: string;
+  /** SHA-256 of the only refresh token that is valid now. */
+  readonly refreshHash: string;
+  readonly startedAt: Timestamp;
+  readonly expiresAt: Timestamp;
+};
+
+export type Rotation = {
+  readonly id: string;
+  readonly refreshHash: string;
+  readonly nextHash: string;
+  readonly at: Timestamp;
+  readonly expiresAt: Timestamp;
+};
+
+export type RotationOutcome =
+  | { readonly outcome: 'rotated'; readonly personId: string }
+  /** The token had been used before: the session is ended now. */
+  | { readonly outcome: 'reused'; readonly personId: string }
+  | { readonly outcome: 'unknown' };
+
+/** The first answer to a command, kept so that repeating the request gets it again. */
+export type KeptAnswer = {
+  readonly commandId: string;
+  /** Whoever the answer tells about; erasing that person deletes it. */
+  readonly personId: string | null;
+  /** Keyed digest of the request, to notice the same key with another body. */
+  readonly requestDigest: string;
+  readonly sealed: string;
+  readonly expiresAt: Timestamp;
+};
+
+export type Vault = {
+  /** A person starts unconfirmed: start-up removes one whose stream was never written. */
+  readonly addPerson: (person: NewPerson) => Promise<void>;
+  readonly confirmPerson: (personId: string) => Promise<void>;
+  readonly removePerson: (personId: string) => Promise<void>;
+  readonly unconfirmedPersons: () => Promise<readonly string[]>;
+  readonly keyOf: (personId: string) => Promise<WrappedKey | undefined>;
+  readonly keysById: (keyIds: readonly string[]) => Promise<readonly WrappedKey[]>;
+
+  readonly passwordHashOf: (personId: string) => Promise<string | undefined>;
+  /** Ends every session of the person but one, and answers the ids of those it ended. */
+  readonly changePassword: (change: {
+    readonly personId: string;
+    readonly passwordHash: string;
+    readonly at: Timestamp;
+    readonly keepSession: string;
+  }) => Promise<readonly string[]>;
+
+  readonly startSession: (session: Session) => Promise<void>;
+  readonly rotateSession: (rotation: Rotation) => Promise<RotationOutcome>;
+  readonly endSession: (id: string, at: Timestamp) => Promise<void>;
+  /** Ids of the sessions that ended at or after a time: their access tokens may still be unexpired. */
+  readonly sessionsEndedSince: (time: Timestamp) => Promise<readonly string[]>;
+
+  readonly answerTo: (commandId: string) => Promise<KeptAnswer | undefined>;
+  /** Keeps the answer unless one is kept already. */
+  readonly keepAnswer: (answer: KeptAnswer) => Promise<void>;
+
+  /** The secret of that name; `proposed` becomes it if there is none. */
+  readonly secret: (name: string, proposed: string) => Promise<string>;
+  /** Deletes what has expired. */
+  readonly prune: (now: Timestamp) => Promise<void>;
+};

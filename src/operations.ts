@@ -1,0 +1,68 @@
+// What operators see of the read side, and what they can make it do.
+import type { Logger } from 'pino';
+import type { ProjectionControl, ProjectionView } from './http/admin.ts';
+import type { Check } from './http/health.ts';
+import type { Position } from './kernel/stream.ts';
+import { projections } from './projections/index.ts';
+import type { ReadSide } from './read-side.ts';
+
+/** How far behind the read models may be and still be called ready, in events. */
+const lagMax = 10_000;
+
+type Head = () => Promise<Position>;
+
+export function projectionControl(readSide: ReadSide, head: Head, logger: Logger): ProjectionControl {
+  return {
+    async list() {
+      const newest = await head();
+      return projections.map(({ name, version }) => view(readSide, { name, version, head: newest }));
+    },
+    rebuild(name) {
+      if (!projections.some((one) => one.name === name)) return 'unknown';
+      if (readSide.rebuilding.has(name)) return 'running';
+      readSide.rebuild([name]).then(
+        () => logger.info({ projection: name }, 'rebuilt'),
+        (error: unknown) => logger.error({ projection: name, err: error }, 'rebuild failed'),
+      );
+      return 'started';
+    },
+  };
+}
+
+function view(
+  readSide: ReadSide,
+  { name, version, head }: { name: string; version: number; head: Position },
+): ProjectionView {
+  const { positions, outdated, parked } = readSide.progress();
+  const rebuilding = readSide.rebuilding.get(name);
+  const position = positions[name] ?? 0;
+  const reached = rebuilding?.position ?? position;
+  const state = outdated.includes(name) ? 'outdated' : readSide.status().state;
+  return {
+    name,
+    version,
+    position,
+    head,
+    lag: Math.max(0, head - position),
+    status: rebuilding ? 'rebuilding' : state,
+    progress: head === 0 ? 1 : Math.min(1, reached / head),
+    parked: parked
+      .filter(({ projection }) => projection === name)
+      .map(({ position, stream, type, time, reason }) => ({ position, stream, type, time, reason })),
+  };
+}
+
+export function readinessChecks(readSide: ReadSide, head: Head, writerFailure: () => Error | undefined) {
+  return async (): Promise<Check[]> => {
+    const failure = writerFailure();
+    const { state, error } = readSide.status();
+    const lag = (await head()) - readSide.progress().applied;
+    const isFollowing = state === 'live' || (state === 'catching-up' && lag <= lagMax);
+    return [
+      failure ? { name: 'log', ok: false, message: failure.message } : { name: 'log', ok: true },
+      isFollowing && lag <= lagMax
+        ? { name: 'read models', ok: true }
+        : { name: 'read models', ok: false, message: error ?? `${state}, ${lag} events behind` },
+    ];
+  };
+}

@@ -1,0 +1,101 @@
+// The thread of the read side: follows the log, keeps the read models, and tells the main thread
+// how far it has come. With `mode: 'rebuild'` it builds rows anew beside the live ones and swaps.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { registry } from './events/index.ts';
+import { createProjector, type Progress } from './kernel/projector.ts';
+import { rebuild } from './kernel/rebuild.ts';
+import type { Position } from './kernel/stream.ts';
+import { createSubscription, type SubscriptionStatus } from './kernel/subscription.ts';
+import { projections } from './projections/index.ts';
+import { systemClock } from './storage/clock.ts';
+import { createKeyEncryption } from './storage/key-encryption.ts';
+import { createKeyring } from './storage/keyring.ts';
+import { openLogReader } from './storage/sqlite/event-log.ts';
+import { openReadModel, openReadModelBeside } from './storage/sqlite/read-model.ts';
+import { openVaultReader } from './storage/sqlite/vault-reader.ts';
+import { createWakeUp } from './storage/wake-up.ts';
+import { serveRequests } from './storage/worker-client.ts';
+
+export type ReadSideSettings = { readonly directory: string; readonly cryptoSecrets: readonly string[] };
+
+/** What the projector tells without being asked. */
+export type ProjectorEvent =
+  | { readonly event: 'progress'; readonly progress: Progress }
+  | { readonly event: 'status'; readonly status: SubscriptionStatus }
+  | { readonly event: 'rebuilt-so-far'; readonly position: Position };
+
+const tell = (event: ProjectorEvent) => (globalThis as unknown as Worker).postMessage(event);
+const wakeUp = createWakeUp();
+let running: ReturnType<typeof follow> | undefined;
+
+serveRequests({
+  follow: (settings: ReadSideSettings) => {
+    running = follow(settings);
+  },
+  wake: () => wakeUp.signal(),
+  rebuild: ({ names, ...settings }: ReadSideSettings & { names: readonly string[] }) =>
+    rebuildBeside(settings, names),
+  close: () => running?.close(),
+});
+
+function openSources({ directory, cryptoSecrets }: ReadSideSettings) {
+  const log = openLogReader(join(directory, 'log.db'));
+  const vault = openVaultReader(join(directory, 'vault.db'));
+  const keyring = createKeyring(vault, createKeyEncryption(cryptoSecrets));
+  const close = () => {
+    log.close();
+    vault.close();
+  };
+  return { log, keyring, close };
+}
+
+function follow(settings: ReadSideSettings) {
+  const { log, keyring, close } = openSources(settings);
+  const readModel = openReadModel(join(settings.directory, 'read-model.db'));
+  const projector = createProjector({
+    log,
+    keyring,
+    registry,
+    readModel,
+    projections,
+    onProgress: (progress) => tell({ event: 'progress', progress }),
+  });
+  const subscription = createSubscription({
+    advance: projector.advance,
+    wakeUp,
+    clock: systemClock,
+    onStatus: (status) => tell({ event: 'status', status }),
+  });
+  subscription.start();
+  return {
+    async close() {
+      await subscription.stop();
+      readModel.close();
+      close();
+    },
+  };
+}
+
+/** Resumes where an interrupted rebuild of the same projections stood. */
+async function rebuildBeside(settings: ReadSideSettings, names: readonly string[]): Promise<void> {
+  const { log, keyring, close } = openSources(settings);
+  const chosen = projections.filter(({ name }) => names.includes(name));
+  const file = join(settings.directory, `rebuild-${names.toSorted().join('-')}.db`);
+  const beside = openReadModelBeside(file, join(settings.directory, 'read-model.db'), chosen);
+  const projector = createProjector({
+    log,
+    keyring,
+    registry,
+    readModel: beside,
+    projections: chosen,
+    onProgress: ({ applied }) => tell({ event: 'rebuilt-so-far', position: applied }),
+  });
+  try {
+    await rebuild({ log, projector, beside, projections: names });
+  } finally {
+    beside.close();
+    close();
+  }
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+}

@@ -1,0 +1,10 @@
+import { chatQueries } from './chat.ts';
+import { productQueries } from './products.ts';
+import type { ReadDb } from './read-db.ts';
+import { userQueries } from './users.ts';
+
+export type Queries = ReturnType<typeof createQueries>;
+
+export function createQueries(db: ReadDb) {
+  return { users: userQueries(db), products: productQueries(db), chat: chatQueries(db) };
+}

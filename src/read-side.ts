@@ -1,0 +1,108 @@
+// The main thread's view of the projector: how far it is, waiting for it, rebuilding.
+import type { Progress } from './kernel/projector.ts';
+import type { Position } from './kernel/stream.ts';
+import type { SubscriptionStatus } from './kernel/subscription.ts';
+import type { ProjectorEvent, ReadSideSettings } from './projector-worker.ts';
+import { createWorkerClient } from './storage/worker-client.ts';
+
+type Waiter = { readonly position: Position; readonly resolve: (hasReached: boolean) => void };
+
+export type Rebuilding = { readonly position: Position };
+
+export type ReadSide = Awaited<ReturnType<typeof openReadSide>>;
+
+/** @param onStatus Called when the projector's state changes; `stopped` needs an operator. */
+export async function openReadSide(
+  settings: ReadSideSettings,
+  onStatus: (status: SubscriptionStatus) => void,
+) {
+  const worker = startWorker();
+  let status: SubscriptionStatus = { state: 'catching-up' };
+  let progress: Progress = { applied: 0 as Position, positions: {}, outdated: [], parked: [] };
+  let waiters: Waiter[] = [];
+  const rebuilding = new Map<string, Rebuilding>();
+
+  function become(next: SubscriptionStatus) {
+    status = next;
+    if (next.state === 'stopped') settle(() => true);
+    onStatus(next);
+  }
+
+  function settle(isOver: (waiter: Waiter) => boolean) {
+    const settled = waiters.filter(isOver);
+    if (settled.length === 0) return;
+    waiters = waiters.filter((waiter) => !isOver(waiter));
+    for (const { position, resolve } of settled) resolve(position <= progress.applied);
+  }
+
+  worker.addEventListener('message', ({ data }: MessageEvent<ProjectorEvent>) => {
+    if (data.event === 'status') become(data.status);
+    if (data.event !== 'progress') return;
+    progress = data.progress;
+    settle(({ position }) => position <= progress.applied);
+  });
+  const client = createWorkerClient(worker, (error) => become({ state: 'stopped', error: error.message }));
+  try {
+    await client.ask('follow', settings);
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+
+  return {
+    status: () => status,
+    progress: () => progress,
+    rebuilding: rebuilding as ReadonlyMap<string, Rebuilding>,
+    hasReached: (position: Position) => position <= progress.applied,
+    wake: () => void client.ask('wake', null).catch((error: Error) => become({ state: 'stopped', error: error.message })),
+
+    /** Whether the read models have applied `position`, waiting at most `ms`; a stopped projector answers at once. */
+    async reached(position: Position, ms: number): Promise<boolean> {
+      if (position <= progress.applied) return true;
+      if (status.state === 'stopped') return false;
+      let waiter: Waiter;
+      let timer: Timer;
+      return await new Promise<boolean>((resolve) => {
+        timer = setTimeout(() => settle((one) => one === waiter), ms);
+        waiter = { position, resolve };
+        waiters.push(waiter);
+      }).finally(() => clearTimeout(timer));
+    },
+
+    /** Rebuilds in a thread of its own; the rows that are there answer until the swap. */
+    async rebuild(names: readonly string[]): Promise<void> {
+      for (const name of names) rebuilding.set(name, { position: 0 as Position });
+      try {
+        await rebuildReadModels(settings, names, (position) => {
+          for (const name of names) rebuilding.set(name, { position });
+        });
+      } finally {
+        for (const name of names) rebuilding.delete(name);
+      }
+    },
+
+    close: () => client.close(),
+  };
+}
+
+/** Runs one rebuild to its swap; `onProgress` tells the position it has come to. */
+export async function rebuildReadModels(
+  settings: ReadSideSettings,
+  names: readonly string[],
+  onProgress: (position: Position) => void,
+): Promise<void> {
+  const worker = startWorker();
+  worker.addEventListener('message', ({ data }: MessageEvent<ProjectorEvent>) => {
+    if (data.event === 'rebuilt-so-far') onProgress(data.position);
+  });
+  const client = createWorkerClient(worker, () => {});
+  try {
+    await client.ask('rebuild', { ...settings, names });
+  } finally {
+    await client.close();
+  }
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('projector-worker.ts', import.meta.url).href);
+}

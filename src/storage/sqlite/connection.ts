@@ -1,0 +1,55 @@
+import { Database } from 'bun:sqlite';
+import { drizzle } from 'drizzle-orm/bun-sqlite';
+import { migrate } from 'drizzle-orm/bun-sqlite/migrator';
+import { newestMigration } from '../migrate.ts';
+
+const busyTimeoutMs = 5_000;
+
+export type Durability =
+  /** Survives a power loss once it is committed. */
+  | 'full'
+  /** Survives the death of the process; a power loss may take the newest commits, never the file. */
+  | 'relaxed';
+
+/** A connection that writes. WAL, so that readers and the writer never wait for each other. */
+export function openForWriting(file: string, durability: Durability): Database {
+  const database = new Database(file, { create: true, strict: true });
+  database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  database.run('PRAGMA journal_mode = WAL');
+  database.run(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+  database.run('PRAGMA cache_size = -65536');
+  database.run('PRAGMA wal_autocheckpoint = 4000');
+  database.run('PRAGMA foreign_keys = ON');
+  return database;
+}
+
+/** A connection that only reads; each statement sees the newest commit. */
+export function openForReading(file: string): Database {
+  const database = new Database(file, { readonly: true, strict: true });
+  database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  database.run('PRAGMA cache_size = -65536');
+  return database;
+}
+
+/** A store that a newer version of the product has migrated. */
+export class StoreTooNew extends Error {
+  override readonly name = 'StoreTooNew';
+  constructor(file: string) {
+    super(`${file} was written by a newer version; this one would damage it.`);
+  }
+}
+
+/** Applies the migrations that the file lacks. */
+export function migrateFile(database: Database, folder: string): void {
+  migrate(drizzle(database), { migrationsFolder: folder });
+  const newest = database
+    .query<{ created_at: number }, []>('SELECT max(created_at) AS created_at FROM __drizzle_migrations')
+    .get();
+  if ((newest?.created_at ?? 0) > newestMigration(folder)) throw new StoreTooNew(database.filename);
+}
+
+/** Folds the WAL back into the file before closing, so that a copy of the file is complete. */
+export function closeWriter(database: Database): void {
+  database.run('PRAGMA wal_checkpoint(TRUNCATE)');
+  database.close();
+}

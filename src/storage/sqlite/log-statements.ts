@@ -1,0 +1,38 @@
+import type { Database } from 'bun:sqlite';
+import type { Position, StreamName, Version } from '../../kernel/stream.ts';
+
+export const eventColumns =
+  'position, id, stream, version, type, schema_version AS schemaVersion, data, meta, time, hash';
+
+type Command = { position: Position; stream: StreamName; version: Version; time: string };
+
+/** The writer's statements, prepared once. */
+export function logStatements(database: Database) {
+  return {
+    begin: database.query('BEGIN IMMEDIATE'),
+    commit: database.query('COMMIT'),
+    rollback: database.query('ROLLBACK'),
+    version: database.query<{ version: number | null }, [string]>(
+      'SELECT max(version) AS version FROM events WHERE stream = ?',
+    ),
+    insertEvent: database.query(
+      `INSERT INTO events
+         (position, id, stream, version, type, schema_version, data, meta, time, hash)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    command: database.query<Command, [string]>(
+      'SELECT position, stream, version, time FROM commands WHERE id = ?',
+    ),
+    insertCommand: database.query(
+      'INSERT INTO commands (id, position, stream, version, time) VALUES (?, ?, ?, ?, ?)',
+    ),
+    holder: database.query<{ stream: StreamName }, [string, string]>(
+      'SELECT stream FROM claims WHERE kind = ? AND key = ?',
+    ),
+    otherClaim: database.query<{ found: number }, [string, string]>(
+      'SELECT 1 AS found FROM claims WHERE kind = ? AND key <> ? LIMIT 1',
+    ),
+    take: database.query('INSERT OR REPLACE INTO claims (kind, key, stream) VALUES (?, ?, ?)'),
+    release: database.query('DELETE FROM claims WHERE kind = ? AND key = ? AND stream = ?'),
+  };
+}

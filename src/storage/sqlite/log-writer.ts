@@ -1,0 +1,132 @@
+// The writing half of the SQLite log. It runs in a Worker, because a commit waits for the disk.
+// Every append of a batch is judged by reads before its own writes begin, so a refusal leaves
+// nothing behind and spoils no neighbour; one commit makes all of them durable.
+import type { Database } from 'bun:sqlite';
+import { LRUCache } from 'lru-cache';
+import { chainStart, chainText, ChainBroken, verifyChain } from '../../kernel/chain.ts';
+import {
+  type Append,
+  type AppendOutcome,
+  type Appended,
+  isExpected,
+  type Refused,
+  type StoredEvent,
+} from '../../kernel/event-log.ts';
+import type { Position, StreamName, Version } from '../../kernel/stream.ts';
+import { sha256 } from '../sha256.ts';
+import { closeWriter, migrateFile, openForWriting } from './connection.ts';
+import { eventColumns, logStatements } from './log-statements.ts';
+
+const versionsRemembered = 50_000;
+/** How much of the chain is verified at each start; `bun run verify` checks all of it. */
+const verifiedAtStart = 1_000;
+
+type Head = { position: Position; hash: string; time: string };
+
+export type LogWriter = ReturnType<typeof openLogWriter>;
+
+/** @throws ChainBroken when the newest events do not continue the hash chain. */
+export function openLogWriter(file: string, migrations: string) {
+  const database = openForWriting(file, 'full');
+  migrateFile(database, migrations);
+  const statements = logStatements(database);
+  const versions = new LRUCache<StreamName, Version>({ max: versionsRemembered });
+  let head = verifiedHead(database);
+
+  function versionOf(stream: StreamName): Version {
+    const known = versions.get(stream);
+    if (known !== undefined) return known;
+    const version = (statements.version.get(stream)?.version ?? 0) as Version;
+    versions.set(stream, version);
+    return version;
+  }
+
+  function judge(append: Append): Refused | Appended | undefined {
+    if (append.commandId !== null) {
+      const first = statements.command.get(append.commandId);
+      if (first) return { ok: true, isRepeated: true, ...first };
+    }
+    for (const { stream, expected } of append.writes) {
+      const actual = versionOf(stream);
+      if (!isExpected(expected, actual)) return { ok: false, reason: 'version', stream, expected, actual };
+    }
+    for (const { kind, key, stream } of append.take) {
+      const holder = statements.holder.get(kind, key)?.stream;
+      if (holder !== undefined && holder !== stream) return { ok: false, reason: 'claim-taken', kind };
+    }
+    for (const { kind, key, keepsOne } of append.release) {
+      if (keepsOne && !statements.otherClaim.get(kind, key)) return { ok: false, reason: 'last-claim', kind };
+    }
+    return undefined;
+  }
+
+  function write(append: Append, at: Head): Appended {
+    const { commandId, writes, meta } = append;
+    if (append.time > at.time) at.time = append.time;
+    for (const { stream, events } of writes) {
+      let version = versionOf(stream);
+      for (const event of events) {
+        version = (version + 1) as Version;
+        at.position = (at.position + 1) as Position;
+        const stored = { ...event, position: at.position, stream, version, meta, time: at.time };
+        at.hash = sha256(chainText(at.hash, stored));
+        statements.insertEvent.run(
+          stored.position, stored.id, stream, version, stored.type, stored.schemaVersion,
+          stored.data, meta, stored.time, at.hash,
+        );
+      }
+      versions.set(stream, version);
+    }
+    for (const { kind, key, stream } of append.release) statements.release.run(kind, key, stream);
+    for (const { kind, key, stream } of append.take) statements.take.run(kind, key, stream);
+    const { stream } = writes[0]!;
+    const version = versionOf(stream);
+    if (commandId !== null) {
+      statements.insertCommand.run(commandId, at.position, stream, version, at.time);
+    }
+    return { ok: true, isRepeated: false, position: at.position, stream, version, time: at.time };
+  }
+
+  return {
+    head: () => head.position,
+
+    /** One transaction; when it throws, nothing of the batch is stored. */
+    append(appends: readonly Append[]): readonly AppendOutcome[] {
+      const at = { ...head };
+      statements.begin.run();
+      try {
+        const outcomes = appends.map((append) => judge(append) ?? write(append, at));
+        statements.commit.run();
+        head = at;
+        return outcomes;
+      } catch (error) {
+        versions.clear();
+        if (database.inTransaction) statements.rollback.run();
+        throw error;
+      }
+    },
+
+    close: () => closeWriter(database),
+  };
+}
+
+function verifiedHead(database: Database): Head {
+  const tail = database
+    .query<StoredEvent, [number]>(
+      `SELECT ${eventColumns} FROM events ORDER BY position DESC LIMIT ?`,
+    )
+    .all(verifiedAtStart + 1)
+    .reverse();
+  const last = tail.at(-1);
+  if (!last) {
+    const sequence = database
+      .query<{ seq: number }, []>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+      .get();
+    if ((sequence?.seq ?? 0) > 0) throw new ChainBroken(1);
+    return { position: 0 as Position, hash: chainStart, time: '' };
+  }
+  const isWhole = tail[0]!.position === 1;
+  const anchor = isWhole ? { position: 0, hash: chainStart } : tail.shift()!;
+  verifyChain(tail, anchor, sha256);
+  return { position: last.position, hash: last.hash, time: last.time };
+}

@@ -1,0 +1,119 @@
+// The read models of one file: rows, checkpoints and parked events, moved in one transaction.
+import type { Database } from 'bun:sqlite';
+import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core';
+import type { Projection, RowChange } from '../../kernel/projection.ts';
+import {
+  type BesideReadModel,
+  CheckpointMoved,
+  type ParkedEvent,
+  type ProjectionBatch,
+  type ReadModel,
+  UnappliableStep,
+} from '../../kernel/read-model.ts';
+import type { Position } from '../../kernel/stream.ts';
+import { migrationsFolder } from '../migrate.ts';
+import { closeWriter, migrateFile, openForWriting } from './connection.ts';
+import { rowStatements } from './row-statements.ts';
+
+const migrations = migrationsFolder('read-model', 'sqlite');
+
+type CheckpointRow = { projection: string; version: number; position: Position };
+
+export function openReadModel(file: string): ReadModel & { readonly close: () => void } {
+  const database = openForWriting(file, 'relaxed');
+  migrateFile(database, migrations);
+  return { ...readModelOn(database), close: () => closeWriter(database) };
+}
+
+/**
+ * Rows in a file of their own, that can take the place of those in `liveFile`.
+ * @param projections Whose tables are built and swapped.
+ */
+export function openReadModelBeside(
+  file: string,
+  liveFile: string,
+  projections: readonly Projection[],
+): BesideReadModel & { readonly close: () => void } {
+  const own = openReadModel(file);
+  const live = openForWriting(liveFile, 'relaxed');
+  migrateFile(live, migrations);
+  live.run('ATTACH ? AS beside', [file]);
+  return {
+    ...own,
+    async swap(names, catchUp) {
+      live.run('BEGIN IMMEDIATE');
+      try {
+        const held = live
+          .query<CheckpointRow, []>('SELECT * FROM main.checkpoints')
+          .all()
+          .filter(({ projection }) => names.includes(projection));
+        await catchUp(Math.max(0, ...held.map(({ position }) => position)) as Position);
+        for (const { name, tables } of projections.filter((one) => names.includes(one.name))) {
+          for (const table of tables) replaceTable(live, getTableConfig(table as SQLiteTable).name);
+          replaceRows(live, 'checkpoints', name);
+          replaceRows(live, 'parked_events', name);
+        }
+        live.run('COMMIT');
+      } catch (error) {
+        live.run('ROLLBACK');
+        throw error;
+      }
+    },
+    close() {
+      live.close();
+      own.close();
+    },
+  };
+}
+
+function replaceTable(live: Database, table: string) {
+  live.run(`DELETE FROM main."${table}"`);
+  live.run(`INSERT INTO main."${table}" SELECT * FROM beside."${table}" ORDER BY rowid`);
+}
+
+function replaceRows(live: Database, table: string, projection: string) {
+  live.run(`DELETE FROM main.${table} WHERE projection = ?`, [projection]);
+  live.run(`INSERT INTO main.${table} SELECT * FROM beside.${table} WHERE projection = ?`, [projection]);
+}
+
+function readModelOn(database: Database): ReadModel {
+  const run = rowStatements(database);
+  const checkpoints = database.query<CheckpointRow, []>('SELECT * FROM checkpoints');
+  const parked = database.query<ParkedEvent, []>('SELECT * FROM parked_events ORDER BY position');
+  const begin = database.query('INSERT OR IGNORE INTO checkpoints (projection, version, position) VALUES (?, ?, 0)');
+  const advance = database.query('UPDATE checkpoints SET position = ? WHERE projection = ? AND position = ?');
+  const park = database.query(
+    'INSERT INTO parked_events (projection, position, stream, type, time, reason) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const unpark = database.query('DELETE FROM parked_events WHERE projection = ? AND position = ?');
+
+  function applyBatch({ projection, from, to, steps, ...batch }: ProjectionBatch) {
+    if (advance.run(to, projection, from).changes !== 1) throw new CheckpointMoved(projection, from);
+    for (const { position, changes } of steps) {
+      try {
+        for (const change of changes) run(change as RowChange<SQLiteTable>);
+      } catch (error) {
+        if (!isRefusalOfRows(error)) throw error;
+        throw new UnappliableStep(projection, position, error.message);
+      }
+    }
+    for (const one of batch.parked) {
+      park.run(projection, one.position, one.stream, one.type, one.time, one.reason);
+    }
+    for (const position of batch.unparked) unpark.run(projection, position);
+  }
+
+  const applyAll = database.transaction((batches: readonly ProjectionBatch[]) => batches.forEach(applyBatch));
+  return {
+    checkpoints: async () => new Map(checkpoints.all().map(({ projection, ...at }) => [projection, at])),
+    parked: async () => parked.all(),
+    begin: async (projection, version) => void begin.run(projection, version),
+    apply: async (batches) => applyAll.immediate(batches),
+  };
+}
+
+/** The rows refuse this event, now and whenever it is tried; any other failure may pass. */
+function isRefusalOfRows(error: unknown): error is Error {
+  const { name, code = '' } = error as { name?: string; code?: string };
+  return name === 'NoSuchRow' || code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH';
+}

@@ -1,0 +1,93 @@
+// Turns row changes into prepared statements, one for each shape of change, prepared on first use.
+import type { Database } from 'bun:sqlite';
+import { and, eq, sql } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/bun-sqlite';
+import { getTableConfig, type SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core';
+import type { RowChange } from '../../kernel/projection.ts';
+
+type Values = Record<string, unknown>;
+type Statement = { readonly run: (values: Values) => unknown };
+type Columns = Record<string, SQLiteColumn>;
+
+/** A change that needs a row which is not there. */
+export class NoSuchRow extends Error {
+  override readonly name = 'NoSuchRow';
+}
+
+export function rowStatements(database: Database) {
+  const db = drizzle(database);
+  const prepared = new Map<SQLiteTable, Map<string, Statement>>();
+
+  function statementFor(table: SQLiteTable, shape: string, prepare: () => Statement): Statement {
+    const ofTable = prepared.get(table) ?? new Map<string, Statement>();
+    prepared.set(table, ofTable);
+    const known = ofTable.get(shape);
+    if (known) return known;
+    const fresh = prepare();
+    ofTable.set(shape, fresh);
+    return fresh;
+  }
+
+  function matching(table: SQLiteTable, names: readonly string[]) {
+    const columns = table as unknown as Columns;
+    return and(...names.map((name) => eq(columns[name]!, sql.placeholder(`key_${name}`))));
+  }
+
+  function prepare(change: RowChange<SQLiteTable>): Statement {
+    const { table } = change;
+    switch (change.kind) {
+      case 'insert':
+        return db.insert(table).values(placeholders(Object.keys(change.row))).prepare();
+      case 'patch':
+        return db
+          .update(table)
+          .set(placeholders(Object.keys(change.values)))
+          .where(matching(table, Object.keys(change.key)))
+          .prepare();
+      case 'increment': {
+        const columns = table as unknown as Columns;
+        const sums = Object.keys(change.by).map((name) => [
+          name,
+          sql`${columns[name]} + ${sql.placeholder(name)}`,
+        ]);
+        return db
+          .update(table)
+          .set(Object.fromEntries(sums) as never)
+          .where(matching(table, Object.keys(change.key)))
+          .prepare();
+      }
+      case 'remove':
+        return db.delete(table).where(matching(table, Object.keys(change.key))).prepare();
+    }
+  }
+
+  /** @throws NoSuchRow when a change other than an insert finds no row. */
+  return function run(change: RowChange<SQLiteTable>): void {
+    const { shape, values } = shapeOf(change);
+    const statement = statementFor(change.table, shape, () => prepare(change));
+    const { changes } = statement.run(values) as { changes: number };
+    if (changes === 0) {
+      throw new NoSuchRow(`${getTableConfig(change.table).name} has no row for ${JSON.stringify(values)}.`);
+    }
+  };
+}
+
+function placeholders(names: readonly string[]) {
+  return Object.fromEntries(names.map((name) => [name, sql.placeholder(name)])) as never;
+}
+
+function shapeOf(change: RowChange): { readonly shape: string; readonly values: Values } {
+  if (change.kind === 'insert') return { shape: `insert ${Object.keys(change.row)}`, values: change.row };
+  const values: Values = {};
+  let shape: string = change.kind;
+  for (const name in change.key) {
+    values[`key_${name}`] = change.key[name];
+    shape += ` ${name}`;
+  }
+  const assigned = change.kind === 'patch' ? change.values : change.kind === 'increment' ? change.by : {};
+  for (const name in assigned) {
+    values[name] = (assigned as Values)[name];
+    shape += `,${name}`;
+  }
+  return { shape, values };
+}

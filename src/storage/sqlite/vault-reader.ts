@@ -1,0 +1,35 @@
+import type { KeptAnswer, Vault, WrappedKey } from '../../kernel/vault.ts';
+import { openForReading } from './connection.ts';
+
+const wrappedKey = 'SELECT key_id AS keyId, id AS personId, wrapped_key AS wrappedKey FROM persons';
+
+type VaultReads = Pick<
+  Vault,
+  'unconfirmedPersons' | 'keyOf' | 'keysById' | 'passwordHashOf' | 'sessionsEndedSince' | 'answerTo'
+>;
+
+/** The reading half of the vault; each call sees the newest commit. */
+export function openVaultReader(file: string) {
+  const database = openForReading(file);
+  const unconfirmed = database.query<{ id: string }, []>('SELECT id FROM persons WHERE is_confirmed = 0');
+  const keyOf = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE id = ?`);
+  const keyById = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE key_id = ?`);
+  const passwordHash = database.query<{ hash: string }, [string]>(
+    'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
+  );
+  const ended = database.query<{ id: string }, [string]>('SELECT id FROM sessions WHERE ended_at >= ?');
+  const answer = database.query<KeptAnswer, [string]>(
+    `SELECT command_id AS commandId, person_id AS personId, request_digest AS requestDigest,
+       sealed, expires_at AS expiresAt FROM answers WHERE command_id = ?`,
+  );
+  return {
+    unconfirmedPersons: async () => unconfirmed.all().map(({ id }) => id),
+    keyOf: async (personId) => keyOf.get(personId) ?? undefined,
+    keysById: async (keyIds) =>
+      keyIds.flatMap((keyId) => keyById.get(keyId) ?? []),
+    passwordHashOf: async (personId) => passwordHash.get(personId)?.hash,
+    sessionsEndedSince: async (time) => ended.all(time).map(({ id }) => id),
+    answerTo: async (commandId) => answer.get(commandId) ?? undefined,
+    close: () => database.close(),
+  } satisfies VaultReads & { close: () => void };
+}

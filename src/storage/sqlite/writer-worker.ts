@@ -1,0 +1,36 @@
+// The thread that waits for the disk: it owns the log and the vault for writing.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Append } from '../../kernel/event-log.ts';
+import { migrationsFolder } from '../migrate.ts';
+import { serveRequests } from '../worker-client.ts';
+import { takeWriterLock } from './lock.ts';
+import { openLogWriter } from './log-writer.ts';
+import { openVaultWriter, type VaultOperation } from './vault-writer.ts';
+
+let stores: ReturnType<typeof open> | undefined;
+
+serveRequests({
+  open: (directory: string) => {
+    stores = open(directory);
+  },
+  append: (appends: readonly Append[]) => stores!.log.append(appends),
+  vault: (operations: readonly VaultOperation[]) => stores!.vault.run(operations),
+  close: () => stores?.close(),
+});
+
+function open(directory: string) {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = takeWriterLock(directory);
+  const log = openLogWriter(join(directory, 'log.db'), migrationsFolder('log', 'sqlite'));
+  const vault = openVaultWriter(join(directory, 'vault.db'), migrationsFolder('vault', 'sqlite'));
+  return {
+    log,
+    vault,
+    close() {
+      log.close();
+      vault.close();
+      lock.release();
+    },
+  };
+}

@@ -1,0 +1,86 @@
+// Requests to a Worker and their answers, matched by number. When the Worker dies, everything that
+// waits for it fails, and so does everything asked later.
+
+export type WorkerRequest = { readonly id: number; readonly name: string; readonly payload: unknown };
+export type WorkerAnswer =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly error: PlainError };
+
+/** An error as it crosses threads, where classes are lost. */
+type PlainError = { readonly name: string; readonly message: string; readonly code?: unknown };
+
+/** The Worker has ended, on purpose or not. */
+export class WorkerGone extends Error {
+  override readonly name = 'WorkerGone';
+}
+
+type Waiting = { readonly resolve: (value: never) => void; readonly reject: (error: unknown) => void };
+
+export type WorkerClient = ReturnType<typeof createWorkerClient>;
+
+/** @param onGone Called once when the Worker ends without having been asked to. */
+export function createWorkerClient(worker: Worker, onGone: (error: Error) => void) {
+  const waiting = new Map<number, Waiting>();
+  let lastId = 0;
+  let gone: Error | undefined;
+  let isClosing = false;
+
+  function fail(reason: string) {
+    if (gone) return;
+    gone = new WorkerGone(reason);
+    for (const { reject } of waiting.values()) reject(gone);
+    waiting.clear();
+    if (!isClosing) onGone(gone);
+  }
+
+  worker.addEventListener('message', ({ data }: MessageEvent<WorkerAnswer | { event: string }>) => {
+    if ('event' in data) return;
+    const caller = waiting.get(data.id);
+    waiting.delete(data.id);
+    if (data.ok) caller?.resolve(data.value as never);
+    else caller?.reject(toError(data.error));
+  });
+  worker.addEventListener('error', (event) => fail(event.message));
+  worker.addEventListener('close', () => fail('The worker has ended.'));
+
+  return {
+    ask<Answer>(name: string, payload: unknown): Promise<Answer> {
+      if (gone) return Promise.reject(gone);
+      lastId += 1;
+      const id = lastId;
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { resolve, reject });
+        worker.postMessage({ id, name, payload } satisfies WorkerRequest);
+      });
+    },
+    /** Asks the Worker to finish, then ends it. */
+    async close(): Promise<void> {
+      isClosing = true;
+      if (!gone) await this.ask('close', null);
+      worker.terminate();
+    },
+  };
+}
+
+/** The Worker's side: answers each request with what its function returns or throws. */
+export function serveRequests(functions: Record<string, (payload: never) => unknown>): void {
+  const scope = globalThis as unknown as Worker;
+  scope.onmessage = async ({ data: { id, name, payload } }: MessageEvent<WorkerRequest>) => {
+    try {
+      const value = await functions[name]!(payload as never);
+      scope.postMessage({ id, ok: true, value } satisfies WorkerAnswer);
+    } catch (error) {
+      scope.postMessage({ id, ok: false, error: toPlain(error) } satisfies WorkerAnswer);
+    }
+  };
+}
+
+export function toPlain(error: unknown): PlainError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  const { name, message } = error;
+  return 'code' in error ? { name, message, code: error.code } : { name, message };
+}
+
+function toError({ message, ...facts }: PlainError): Error {
+  return Object.assign(new Error(message), facts);
+}

@@ -1,0 +1,112 @@
+// Real servers for tests: in this process on a free port, or as a process that can be killed.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { createApplication } from '../app.ts';
+import { createClient } from '../client/index.ts';
+import { type Config, readConfig } from '../config.ts';
+
+export function temporaryDirectory(): { readonly path: string; readonly remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'refold-test-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export const testPassword = 'a long enough password';
+
+export type TestServer = Awaited<ReturnType<typeof startServer>>;
+
+/** The whole application on SQLite files of its own, listening on a free port of the loopback. */
+export async function startServer(overrides: Partial<Config> & { readonly directory?: string } = {}) {
+  const { directory, ...config } = overrides;
+  const own = directory === undefined ? temporaryDirectory() : undefined;
+  const dataDirectory = directory ?? own!.path;
+  const defaults = readConfig({ NODE_ENV: 'test', RATE_LIMIT_AUTH: '0', RATE_LIMIT_COMMANDS: '0' });
+  const application = await createApplication(
+    { ...defaults, host: '127.0.0.1', port: 0, dataDirectory, ...config },
+    pino({ level: 'silent' }),
+  );
+  const url = application.listen().href.replace(/\/$/, '');
+  return {
+    url,
+    directory: dataDirectory,
+    application,
+    anonymous: createClient(url),
+    /** Stops the server; its directory goes too, unless it was given. */
+    async stop() {
+      await application.stop();
+      own?.remove();
+    },
+  };
+}
+
+let users = 0;
+
+/** Registers somebody new, signs them in, and answers a client that speaks for them. */
+export async function signUp(url: string, { name = 'Ada Lovelace' }: { name?: string } = {}) {
+  users += 1;
+  const email = `user-${process.pid}-${users}-${crypto.randomUUID().slice(0, 8)}@example.com`;
+  const anonymous = createClient(url);
+  const registered = await anonymous.auth.register.post({ email, name, password: testPassword });
+  if (!registered.data) throw new Error(`Registering failed: ${JSON.stringify(registered.error)}`);
+  return { ...(await signIn(url, email)), user: registered.data };
+}
+
+export async function signIn(url: string, email: string, password: string = testPassword) {
+  const { data, error, response } = await createClient(url).auth.login.post({ email, password });
+  if (!data) throw new Error(`Signing in failed: ${JSON.stringify(error)}`);
+  const { accessToken } = data;
+  const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? '';
+  return { email, accessToken, cookie, client: createClient(url, { accessToken: () => accessToken }) };
+}
+
+/** Makes a user an admin through the command handlers, and signs them in with the new role. */
+export async function promote(server: TestServer, userId: string, email: string, role: 'admin' | 'moderator' = 'admin') {
+  const { commands, noteRole } = server.application.edge;
+  const context = { actorId: 'test', correlationId: 'test', causationId: 'test' };
+  const outcome = await commands.users(userId, { type: 'ChangeUserRole', role }, context);
+  if (!outcome.ok) throw new Error(`Promoting failed: ${outcome.rejection}`);
+  noteRole(userId, role);
+  return await signIn(server.url, email);
+}
+
+/** The server as a process of its own, as an operator runs it. */
+export async function spawnServer(directory: string, environment: Record<string, string> = {}) {
+  const child = Bun.spawn([process.execPath, '--no-env-file', 'src/cli.ts', 'start'], {
+    cwd: join(import.meta.dir, '../..'),
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_ENV: 'test',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      DATABASE_URL: `sqlite:${directory}`,
+      RATE_LIMIT_AUTH: '0',
+      RATE_LIMIT_COMMANDS: '0',
+      ...environment,
+    },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  const url = await listeningUrl(child);
+  return { url, child };
+}
+
+/** Reads the log until the line that tells the address, and goes on reading so that no pipe fills. */
+async function listeningUrl(child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  const reader = child.stdout.getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`The server ended: ${text}${await new Response(child.stderr).text()}`);
+    text += decoder.decode(value, { stream: true });
+    const url = /"url":"([^"]+?)\/?"/.exec(text)?.[1];
+    if (!url) continue;
+    void drain(reader);
+    return url;
+  }
+}
+
+async function drain(reader: { read: () => Promise<{ done: boolean }> }) {
+  while (!(await reader.read()).done);
+}
