@@ -1,5 +1,6 @@
 import { append } from './append.ts';
 import { cleanUp } from './cleanup.ts';
+import { installPeers } from './install.ts';
 import { describeMachine } from './machine.ts';
 import { help, readArguments, WrongArguments } from './options.ts';
 import { query } from './query.ts';
@@ -26,6 +27,7 @@ async function main(args: readonly string[]) {
       console.log(help);
       return 0;
     }
+    await installPeers();
     console.log(await describeMachine(options));
     for (const name of names as readonly Name[]) {
       console.log(`\n${markdown(await benchmarks[name](options))}`);

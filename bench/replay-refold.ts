@@ -1,12 +1,10 @@
+import { runPeer } from './children.ts';
 import type { LoadResult } from './load-specification.ts';
 import type { BenchOptions } from './options.ts';
 import type { Refold } from './refold.ts';
 
-/**
- * Rebuilds every read model from the log in `refold.dataDirectory`, whose server has been stopped,
- * and answers with `replayResult(events, seconds)`.
- */
-export type RebuildWithRefold = (refold: Refold, options: BenchOptions) => Promise<LoadResult>;
-
-/** Not wired: Refold has no replay to call yet. */
-export const rebuildWithRefold: RebuildWithRefold | undefined = undefined;
+/** Rebuilds every read model from the log in `refold.dataDirectory`, whose server has been stopped. */
+export function rebuildWithRefold(refold: Refold, options: BenchOptions): Promise<LoadResult> {
+  const { CRYPTO_SECRET = '' } = refold.environment;
+  return runPeer('refold-replay.ts', { DATA: refold.dataDirectory, CRYPTO_SECRET }, options);
+}

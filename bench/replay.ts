@@ -36,12 +36,7 @@ export async function replay(options: BenchOptions): Promise<Report> {
 
 function variants(refold: Refold, logFile: string, options: BenchOptions): Variant[] {
   const bare = { name: bareName, measure: () => bareLoop(logFile, options) };
-  if (rebuildWithRefold === undefined) {
-    console.error('replay: the rebuild of Refold is not wired yet');
-    return [bare];
-  }
-  const rebuild = rebuildWithRefold;
-  return [{ name: refoldName, measure: () => rebuild(refold, options) }, bare];
+  return [{ name: refoldName, measure: () => rebuildWithRefold(refold, options) }, bare];
 }
 
 async function fillLog({ server, headers }: Refold, logFile: string, options: BenchOptions) {

@@ -6,7 +6,18 @@ type Step = { readonly name: string; readonly command: readonly string[] };
 
 const bun = process.execPath;
 const configs = [...new Bun.Glob('*.config.ts').scanSync(root)].toSorted();
-const lint = [bun, '--bun', 'oxlint', 'src', 'test', 'scripts', 'bench', ...configs];
+const lint = [
+  bun,
+  '--bun',
+  'oxlint',
+  '--format',
+  'agent',
+  'src',
+  'test',
+  'scripts',
+  'bench',
+  ...configs,
+];
 
 // `--no-script`, because `bun check` would otherwise be this very script.
 const steps: readonly Step[] = [

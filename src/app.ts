@@ -17,6 +17,7 @@ import { createOnce } from './http/idempotency.ts';
 import { createHttp } from './http/index.ts';
 import { createLimits } from './http/rate-limit.ts';
 import { createTokens } from './http/tokens.ts';
+import type { EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { Folded } from './kernel/handle-command.ts';
 import { idOf, type StreamName } from './kernel/stream.ts';
@@ -55,7 +56,16 @@ export async function createApplication(config: Config, logger: Logger) {
   const wrapped = await vault.secret(claimSecret, keyEncryption.wrapNew(claimSecret));
   const digest = createDigest(keyEncryption.unwrap(wrapped, claimSecret));
 
-  const store = createEventStore(log, registry, keyring);
+  const wakingLog: EventLog = {
+    ...log,
+    async append(appends) {
+      const outcomes = await log.append(appends);
+      readSide.wake();
+      return outcomes;
+    },
+  };
+  const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  const store = createEventStore({ log: wakingLog, registry, keyring, endOfTurn });
   const cache = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const commands = createCommands({ store, cache, clock, newId, digest });
 

@@ -34,6 +34,7 @@ serveRequests({
     running = follow(settings);
   },
   wake: () => wakeUp.signal(),
+  reload: () => running?.reload(),
   rebuild: ({ names, ...settings }: ReadSideSettings & { names: readonly string[] }) =>
     rebuildBeside(settings, names),
   close: () => running?.close(),
@@ -69,6 +70,10 @@ function follow(settings: ReadSideSettings) {
   });
   subscription.start();
   return {
+    reload() {
+      projector.reload();
+      wakeUp.signal();
+    },
     async close() {
       await subscription.stop();
       readModel.close();

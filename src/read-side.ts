@@ -5,7 +5,14 @@ import type { SubscriptionStatus } from './kernel/subscription.ts';
 import type { ProjectorEvent, ReadSideSettings } from './projector-worker.ts';
 import { createWorkerClient } from './storage/worker-client.ts';
 
-type Waiter = { readonly position: Position; readonly resolve: (hasReached: boolean) => void };
+type Waiter = {
+  readonly position: Position;
+  readonly deadline: number;
+  readonly resolve: (hasReached: boolean) => void;
+};
+
+/** How often waiters are looked over for those whose time is up. */
+const sweepMs = 50;
 
 export type Rebuilding = { readonly position: Position };
 
@@ -49,24 +56,27 @@ export async function openReadSide(
     throw error;
   }
 
+  const sweep = setInterval(() => {
+    const now = performance.now();
+    settle(({ deadline }) => deadline <= now);
+  }, sweepMs);
+  sweep.unref();
+
   return {
     status: () => status,
     progress: () => progress,
     rebuilding: rebuilding as ReadonlyMap<string, Rebuilding>,
     hasReached: (position: Position) => position <= progress.applied,
-    wake: () => void client.ask('wake', null).catch((error: Error) => become({ state: 'stopped', error: error.message })),
+    /** Tells the projector that the log has grown. */
+    wake: () => client.tell('wake'),
 
     /** Whether the read models have applied `position`, waiting at most `ms`; a stopped projector answers at once. */
     async reached(position: Position, ms: number): Promise<boolean> {
       if (position <= progress.applied) return true;
       if (status.state === 'stopped') return false;
-      let waiter: Waiter;
-      let timer: Timer;
       return await new Promise<boolean>((resolve) => {
-        timer = setTimeout(() => settle((one) => one === waiter), ms);
-        waiter = { position, resolve };
-        waiters.push(waiter);
-      }).finally(() => clearTimeout(timer));
+        waiters.push({ position, deadline: performance.now() + ms, resolve });
+      });
     },
 
     /** Rebuilds in a thread of its own; the rows that are there answer until the swap. */
@@ -76,12 +86,17 @@ export async function openReadSide(
         await rebuildReadModels(settings, names, (position) => {
           for (const name of names) rebuilding.set(name, { position });
         });
+        await client.ask('reload', null);
       } finally {
         for (const name of names) rebuilding.delete(name);
       }
     },
 
-    close: () => client.close(),
+    async close() {
+      clearInterval(sweep);
+      await client.close();
+      settle(() => true);
+    },
   };
 }
 

@@ -7,6 +7,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** Something that cannot be done as things are; the message says why. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+}
+
 const usage = new Set(['UsageError', 'InvalidConfig']);
 const foreseen = new Set([
   'DataDirectoryInUse',

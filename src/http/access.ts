@@ -17,7 +17,8 @@ export type AccessParts = {
 
 const ranks: Record<Role, number> = { user: 0, moderator: 1, admin: 2 };
 const callers = new WeakMap<Request, User>();
-const bearer = 'Bearer ';
+/** The scheme's name has no case (RFC 9110, 11.1). */
+const bearer = /^bearer +/i;
 
 /** The signed-in caller of a request that passed the check; undefined for others. */
 export function callerOf(request: Request): User | undefined {
@@ -28,9 +29,9 @@ export type Access = ReturnType<typeof createAccess>;
 
 export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
   async function identify(request: Request): Promise<User | undefined> {
-    const header = request.headers.get('authorization');
-    if (!header?.startsWith(bearer)) return undefined;
-    const token = header.slice(bearer.length);
+    const header = request.headers.get('authorization') ?? '';
+    const token = header.replace(bearer, '');
+    if (token === header) return undefined;
     const claims = tokens.known(token) ?? (await tokens.verify(token));
     return claims && !sessions.hasEnded(claims.sid) ? toUser(claims) : undefined;
   }

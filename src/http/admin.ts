@@ -3,7 +3,7 @@ import { Elysia, t } from 'elysia';
 import type { UserRejection } from '../commands/users.ts';
 import { Role } from '../events/users.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
-import { PageOf, PageQuery, toPage } from './paging.ts';
+import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems } from './problem.ts';
 import { Id, Position, strict, Time } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
@@ -62,8 +62,9 @@ function users(edge: Edge) {
       '/users',
       async ({ query, request, user }) => {
         await freshness.read(request, user.id);
-        const { data, total } = queries.users.list(query);
-        return toPage(data, total, query);
+        const asked = pageOf(query);
+        const { data, total } = queries.users.list(asked);
+        return toPage(data, total, asked);
       },
       {
         requireRole: 'admin',

@@ -6,24 +6,29 @@ export const bodyBytesMax = 1_048_576;
 /** JSON bodies only, of at most 1 MiB, in UTF-8. */
 export const jsonBodies = new Elysia({ name: 'bodies' }).onParse(
   { as: 'global' },
-  async ({ request, contentType }) => {
-    if (contentType !== 'application/json' && !contentType.startsWith('application/json;')) {
+  async ({ request }) => {
+    if (request.body === null) return undefined;
+    if (!isJson(request.headers.get('content-type') ?? '')) {
       throw new EdgeRefusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
     }
-    const text = await readText(request);
     try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      throw new EdgeRefusal(400, 'BAD_REQUEST', 'The body is not JSON.');
+      return JSON.parse(await readText(request)) as unknown;
+    } catch (error) {
+      if (error instanceof EdgeRefusal) throw error;
+      throw new EdgeRefusal(400, 'BAD_REQUEST', 'The body is not JSON in UTF-8.');
     }
   },
 );
 
+function isJson(contentType: string): boolean {
+  return /^application\/json *(?:;|$)/i.test(contentType);
+}
+
 async function readText(request: Request): Promise<string> {
   const announced = Number(request.headers.get('content-length') ?? Number.NaN);
   if (announced > bodyBytesMax) throw tooLarge();
-  if (!Number.isNaN(announced)) return await request.text();
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  if (!Number.isNaN(announced)) return decoder.decode(await request.arrayBuffer());
   let text = '';
   let bytes = 0;
   for await (const chunk of request.body ?? []) {

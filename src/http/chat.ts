@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import type { MessageRejection } from '../commands/chat.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
-import { limitMax } from './paging.ts';
+import { limitMax, queryInteger } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
 import { Id, MessageText, strict } from './schemas.ts';
 import { known, type MessageView as View, messageView, MessageView } from './views.ts';
@@ -19,8 +19,13 @@ const Message = t.Object({ room, id: Id });
 const NewMessage = strict({ text: MessageText });
 const Window = t.Object(
   {
-    before: t.Optional(t.Integer({ minimum: 1, description: 'Only messages before this position.' })),
-    limit: t.Integer({ minimum: 1, maximum: limitMax, default: 50 }),
+    before: t.Optional(
+      queryInteger('before', {
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'Only messages before this position.',
+      }),
+    ),
+    limit: t.Optional(queryInteger('limit', { maximum: limitMax, default: 50 })),
   },
   { additionalProperties: true },
 );
@@ -45,7 +50,7 @@ export function chatHttp(edge: Edge) {
       '/:room/messages',
       async ({ params, query, request, user }) => {
         await freshness.read(request, user.id);
-        const { limit, before = Number.MAX_SAFE_INTEGER } = query;
+        const { limit = 50, before = Number.MAX_SAFE_INTEGER } = query;
         const rows = queries.chat.inRoom(params.room, before, limit + 1);
         const data = rows.slice(0, limit).map(rowView);
         return { data, nextBefore: rows.length > limit ? (data.at(-1)?.position ?? null) : null };

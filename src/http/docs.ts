@@ -12,10 +12,11 @@ const hidden = { detail: { hide: true } };
 
 /** @param api The routes to document. */
 export function docsHttp(api: AnyElysia) {
-  let document: object | undefined;
+  // At once, because the parsers that a parent adds would hide what the bodies are.
+  const document = tidyDocument(toOpenAPISchema(api), version);
   let page: Promise<string> | undefined;
   return new Elysia({ name: 'http.docs' })
-    .get('/docs/json', () => (document ??= tidyDocument(toOpenAPISchema(api), version)), hidden)
+    .get('/docs/json', () => document, hidden)
     .get('/docs', async ({ set }) => {
       set.headers['content-type'] = 'text/html; charset=utf-8';
       return await (page ??= renderPage());

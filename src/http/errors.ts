@@ -1,8 +1,11 @@
 // What becomes of everything that is thrown. Foreseen failures have their status; whatever else is
 // a defect: its cause goes to the log, the client gets the request id.
+import type { TSchema } from '@sinclair/typebox';
+import { Value } from '@sinclair/typebox/value';
 import { type AnyElysia, Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
 import { EdgeRefusal, problem, type Problem, type Set } from './problem.ts';
+import { pathOf } from './requests.ts';
 
 const detailsMax = 20;
 const retryAfterSeconds = '1';
@@ -11,7 +14,8 @@ type Answered = { readonly status: number; readonly body: Problem };
 
 /** @param methodsAt The methods that a path answers to, to tell 405 from 404. */
 export function errorHandling(logger: Logger, methodsAt: (path: string) => readonly string[]) {
-  return new Elysia({ name: 'errors' }).onError({ as: 'global' }, ({ code, error, set, request, path }) => {
+  return new Elysia({ name: 'errors' }).onError({ as: 'global' }, ({ code, error, set, request }) => {
+    const path = pathOf(request);
     const answered = answer({ code, error, set, path, method: request.method });
     if (answered.status === 500) {
       logger.error({ requestId: answered.body.requestId, method: request.method, path, err: error }, 'defect');
@@ -21,7 +25,8 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
   });
 
   function answer(failure: { code: unknown; error: unknown; set: Set; path: string; method: string }): Answered {
-    const { code, error, set, path } = failure;
+    const { code, set, path, method } = failure;
+    const error = unwrapped(failure.error);
     const refuse = (status: number, name: string, message: string): Answered => ({
       status,
       body: problem(set, name, message),
@@ -33,7 +38,7 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
     if (isStatus(error)) return { status: error.code, body: error.response };
     switch (code) {
       case 'NOT_FOUND':
-        return unknownRoute(set, methodsAt(path), refuse);
+        return unknownRoute(set, othersThan(method, methodsAt(path)), refuse);
       case 'PARSE':
         return refuse(400, 'BAD_REQUEST', 'The body is not JSON.');
       case 'INVALID_COOKIE_SIGNATURE':
@@ -58,6 +63,11 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
   }
 }
 
+/** None if the path answers to this very method: then it is another path that only looks alike. */
+function othersThan(method: string, methods: readonly string[]): readonly string[] {
+  return methods.includes(method) ? [] : methods;
+}
+
 type Refuse = (status: number, code: string, message: string) => Answered;
 
 function unknownRoute(set: Set, methods: readonly string[], refuse: Refuse): Answered {
@@ -69,17 +79,33 @@ function unknownRoute(set: Set, methods: readonly string[], refuse: Refuse): Ans
 /** Names each place that is wrong and what it must be; never the value that was sent. */
 function invalid(set: Set, { type, validator, value }: ValidationError): Problem {
   const found = new Map<string, string>();
-  const errors = (validator as { Errors: (value: unknown) => Iterable<SchemaError> }).Errors(value);
-  for (const { path, message, schema } of errors) {
+  for (const { path, message, schema } of errorsOf(validator as Checked, value)) {
     if (found.size === detailsMax) break;
-    const place = path || `/${type}`;
+    const place = path || (schema.place ?? `/${type}`);
     if (!found.has(place)) found.set(place, schema.mustBe ? `Must be ${schema.mustBe}.` : `${message}.`);
   }
   const details = [...found].map(([path, message]) => ({ path, message }));
   return problem(set, 'VALIDATION_ERROR', 'The request is not as it must be.', details);
 }
 
-type SchemaError = { readonly path: string; readonly message: string; readonly schema: { readonly mustBe?: string } };
+type SchemaError = {
+  readonly path: string;
+  readonly message: string;
+  readonly schema: { readonly mustBe?: string; readonly place?: string };
+};
+type Checked = TSchema | { readonly Errors: (value: unknown) => Iterable<SchemaError> };
+
+/** A text that is read as a number comes with its schema, everything else with a compiled check. */
+function errorsOf(checked: Checked, value: unknown): Iterable<SchemaError> {
+  if (typeof checked['Errors'] === 'function') return checked['Errors'](value);
+  return Value.Errors(checked as TSchema, value) as Iterable<unknown> as Iterable<SchemaError>;
+}
+
+/** Elysia wraps what a parser throws. */
+function unwrapped(error: unknown): unknown {
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  return cause instanceof EdgeRefusal ? cause : error;
+}
 
 /** A `throw status(…)` of a macro. */
 function isStatus(error: unknown): error is { readonly code: number; readonly response: Problem } {
@@ -91,7 +117,11 @@ function isStatus(error: unknown): error is { readonly code: number; readonly re
 export function methodsOf(app: AnyElysia) {
   const routes = app.routes
     .filter(({ method }) => /^[A-Z]+$/.test(method))
-    .map(({ method, path }) => ({ method, segments: segmentsOf(path) }));
+    .flatMap(({ method, path }) => {
+      const segments = segmentsOf(path);
+      const methods = method === 'GET' ? ['GET', 'HEAD'] : [method];
+      return methods.map((one) => ({ method: one, segments }));
+    });
   return (path: string) => {
     const asked = segmentsOf(path);
     const matching = routes.filter(({ segments }) => matches(segments, asked));

@@ -10,7 +10,6 @@ const writersRemembered = 10_000;
 export type ReadModelProgress = {
   readonly hasReached: (position: Position) => boolean;
   readonly reached: (position: Position, ms: number) => Promise<boolean>;
-  readonly wake: () => void;
 };
 
 export type Freshness = ReturnType<typeof createFreshness>;
@@ -31,7 +30,6 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
   return {
     /** After a command: waits until its author's reads will see it, or remembers that they must. */
     async wrote(userId: string, position: Position): Promise<void> {
-      readModels.wake();
       if (!(await readModels.reached(position, waitMsMax))) unseenWrites.set(userId, position);
     },
 

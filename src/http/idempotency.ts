@@ -5,6 +5,7 @@ import type { Keyring } from '../kernel/keyring.ts';
 import type { Clock } from '../kernel/time.ts';
 import type { Vault } from '../kernel/vault.ts';
 import { EdgeRefusal, type Set } from './problem.ts';
+import { pathOf } from './requests.ts';
 
 const keptMs = 24 * 60 * 60 * 1_000;
 const keptHeaders = ['etag', 'event-position', 'location'] as const;
@@ -46,7 +47,7 @@ export function createOnce(parts: {
       throw new EdgeRefusal(422, 'VALIDATION_ERROR', 'An Idempotency-Key has 1 to 255 printable characters.');
     }
     const commandId = digest('command', `${callerId}\n${key}`);
-    const requestDigest = digest('request', `${request.method} ${new URL(request.url).pathname}\n${JSON.stringify(body)}`);
+    const requestDigest = digest('request', `${request.method} ${pathOf(request)}\n${JSON.stringify(body)}`);
 
     while (running.has(commandId)) await running.get(commandId);
     const first = answered(commandId, requestDigest, async () => {

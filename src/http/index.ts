@@ -43,6 +43,7 @@ export function createHttp(parts: HttpParts) {
     serve: { reusePort: false, maxRequestBodySize: Number.MAX_SAFE_INTEGER },
   });
   const api = createApi(parts);
+  const docs = docsHttp(api);
   let methodsAt: ((path: string) => readonly string[]) | undefined;
   return app
     .use(requestLog(logger, edge.newId))
@@ -50,7 +51,7 @@ export function createHttp(parts: HttpParts) {
     .use(corsFor(corsOrigins))
     .use(jsonBodies)
     .use(api)
-    .use(docsHttp(api));
+    .use(docs);
 }
 
 const exposed = ['ETag', 'Event-Position', 'Idempotent-Replay', 'Location', 'Retry-After', 'X-Request-Id'];

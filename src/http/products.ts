@@ -3,9 +3,9 @@ import { Elysia, t } from 'elysia';
 import { product, type ProductRejection } from '../commands/products.ts';
 import { type ProductEvent, productStream } from '../events/products.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
-import { PageOf, PageQuery, toPage } from './paging.ts';
+import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
-import { Id, Name, Position, Price, Sku, strict, Time, Version } from './schemas.ts';
+import { Id, Name, Position, PositionOrTime, Price, Sku, strict, Time, Version } from './schemas.ts';
 import { known, productView, ProductView } from './views.ts';
 
 const refusals = {
@@ -21,9 +21,7 @@ const ProductPatch = Type.Object(
   { additionalProperties: false, minProperties: 1 },
 );
 const ProductId = t.Object({ id: Id });
-const AsOf = t.Object({
-  asOf: t.Optional(t.String({ pattern: String.raw`^(\d{1,15}|\d{4}-\d\d-\d\dT[0-9:.]{5,12}(Z|[+-]\d\d:\d\d))$`, description: 'A position or an ISO 8601 time.' })),
-});
+const AsOf = t.Object({ asOf: t.Optional(PositionOrTime) });
 const HistoryEntry = strict({
   position: Position,
   version: Version,
@@ -50,8 +48,9 @@ function productReads({ access, queries, freshness, store }: Edge) {
       '',
       async ({ query, request, user }) => {
         await freshness.read(request, user.id);
-        const { data, total } = queries.products.list(query);
-        return toPage(data.map(rowView), total, query);
+        const asked = pageOf(query);
+        const { data, total } = queries.products.list(asked);
+        return toPage(data.map(rowView), total, asked);
       },
       {
         isAuthenticated: true,
@@ -83,7 +82,8 @@ function productReads({ access, queries, freshness, store }: Edge) {
     )
     .get(
       '/:id/history',
-      async ({ params, set, status }) => {
+      async ({ params, request, set, status, user }) => {
+        await freshness.read(request, user.id);
         const entries: HistoryEntry[] = [];
         for await (const event of store.readStream(productStream(params.id))) {
           const { position, version, type, time, meta, data } = event;
@@ -94,7 +94,7 @@ function productReads({ access, queries, freshness, store }: Edge) {
       {
         isAuthenticated: true,
         params: ProductId,
-        response: { 200: strict({ data: Type.Array(HistoryEntry) }), ...problems(404, 422) },
+        response: { 200: strict({ data: Type.Array(HistoryEntry) }), ...problems(404, 422, 503) },
         detail: { summary: "A product's events, oldest first" },
       },
     );

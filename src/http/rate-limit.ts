@@ -71,7 +71,7 @@ export function slidingWindow(): Context {
       counts.set(key, count);
       const elapsed = (now % windowMs) / windowMs;
       return {
-        count: count.current + count.previous * (1 - elapsed),
+        count: Math.floor(count.current + count.previous * (1 - elapsed)),
         nextReset: new Date((window + 1) * windowMs),
         start: window * windowMs,
       };

@@ -4,6 +4,8 @@ import { Kind, type TUnsafe, Type, TypeRegistry } from '@sinclair/typebox';
 
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/;
 const controlButLineBreaks = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
+const position = /^\d{1,15}$/;
+const timeShape = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 const emailShape = /^[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+$/;
 
 type Length = { readonly minLength: number; readonly maxLength: number };
@@ -33,6 +35,10 @@ TypeRegistry.Set('Email', (_, value) => {
 TypeRegistry.Set('Price', (_, value) => {
   if (typeof value !== 'number' || !(value >= 0 && value <= 10_000_000)) return false;
   return /^\d+(?:\.\d{1,2})?$/.test(String(value));
+});
+TypeRegistry.Set('PositionOrTime', (_, value) => {
+  if (typeof value !== 'string') return false;
+  return position.test(value) || (timeShape.test(value) && !Number.isNaN(Date.parse(value)));
 });
 
 function text(kind: string, length: Length, mustBe: string, example: string): TUnsafe<string> {
@@ -78,6 +84,13 @@ export const Price = Type.Unsafe<number>({
 
 export const Id = Type.String({ maxLength: 64, description: 'A UUIDv7.', examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'] });
 export const Time = Type.String({ format: 'date-time', examples: ['2026-11-23T09:45:00.000Z'] });
+export const PositionOrTime = Type.Unsafe<string>({
+  [Kind]: 'PositionOrTime',
+  type: 'string',
+  example: '2026-11-23T09:45:00.000Z',
+  description: 'A position or an ISO 8601 time.',
+  mustBe: 'a position or an ISO 8601 time',
+});
 export const Version = Type.Integer({ minimum: 1, description: 'How many events its stream holds.' });
 export const Position = Type.Integer({ minimum: 0, description: 'A place in the whole log.' });
 

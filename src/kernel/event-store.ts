@@ -11,8 +11,16 @@ const pageSize = 500;
 
 export type EventStore = ReturnType<typeof createEventStore>;
 
-export function createEventStore(log: EventLog, registry: EventRegistry, keyring: Keyring) {
-  const commits = groupCommit<Append, AppendOutcome>(log.append);
+export type EventStoreParts = {
+  readonly log: EventLog;
+  readonly registry: EventRegistry;
+  readonly keyring: Keyring;
+  /** Resolves at the end of the present turn of the event loop; see `groupCommit`. */
+  readonly endOfTurn?: () => Promise<void>;
+};
+
+export function createEventStore({ log, registry, keyring, endOfTurn }: EventStoreParts) {
+  const commits = groupCommit<Append, AppendOutcome>(log.append, endOfTurn);
   return {
     registry,
     keyring,

@@ -1,5 +1,6 @@
 // Group commit: callers queue, one flusher writes whatever has gathered in one transaction and
-// answers after the commit. It needs no timer: while one batch is being written the next gathers.
+// answers after the commit. While one batch is being written the next gathers; the first waits only
+// for the end of the present turn of the event loop, so that it is not a batch of one.
 
 /** The queue is full: the caller should try again later. */
 export class Overloaded extends Error {
@@ -19,33 +20,38 @@ type Waiting<Item, Result> = {
 
 const batchSizeMax = 1_000;
 const waitingMax = 20_000;
+/** One batch is being written and one waits at the writer's door, so that it never idles. */
+const flightsMax = 2;
 
 /**
  * Turns a write of many into a write of one.
- * @param write One transaction; its results stand in the order of the items. When it throws, the
- *   whole batch has failed.
+ * @param write One transaction, its results in the order of the items; calls take effect in the
+ *   order they are made. When it throws, the whole batch has failed.
+ * @param endOfTurn Resolves when this turn of the event loop has brought all its callers.
  */
 export function groupCommit<Item, Result>(
   write: (batch: readonly Item[]) => Promise<readonly Result[]>,
+  endOfTurn: () => Promise<void> = () => Promise.resolve(),
 ) {
   const waiting: Waiting<Item, Result>[] = [];
-  let isFlushing = false;
   const whenIdle: (() => void)[] = [];
+  let flights = 0;
 
   async function flush() {
-    isFlushing = true;
-    await Promise.resolve(); // let the callers of this very moment join the first batch
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, batchSizeMax);
-      try {
-        const results = await write(batch.map(({ item }) => item));
-        batch.forEach(({ resolve }, index) => resolve(results[index] as Result));
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
+    flights += 1;
+    await endOfTurn();
+    while (waiting.length > 0) await settle(waiting.splice(0, batchSizeMax));
+    flights -= 1;
+    if (flights === 0) for (const resolve of whenIdle.splice(0)) resolve();
+  }
+
+  async function settle(batch: readonly Waiting<Item, Result>[]) {
+    try {
+      const results = await write(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, index) => resolve(results[index] as Result));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
     }
-    isFlushing = false;
-    for (const resolve of whenIdle.splice(0)) resolve();
   }
 
   return {
@@ -54,11 +60,11 @@ export function groupCommit<Item, Result>(
       if (waiting.length >= waitingMax) return Promise.reject(new Overloaded(waiting.length));
       return new Promise((resolve, reject) => {
         waiting.push({ item, resolve, reject });
-        if (!isFlushing) void flush();
+        if (flights < flightsMax) void flush();
       });
     },
     /** Resolves when everything submitted so far has been answered. */
     idle: (): Promise<void> =>
-      isFlushing ? new Promise((resolve) => whenIdle.push(resolve)) : Promise.resolve(),
+      flights > 0 ? new Promise((resolve) => whenIdle.push(resolve)) : Promise.resolve(),
   };
 }

@@ -13,6 +13,8 @@ import { idOf, noEvents, type Position, type StreamName, type Version } from './
 import type { Clock, NewId, Timestamp } from './time.ts';
 
 const attemptsMax = 5;
+/** No stream is ever at this version. */
+const never = -1 as Version;
 
 /** A stream folded to its newest event, with the places and times that every view needs. */
 export type Folded<State> = {
@@ -96,10 +98,10 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
       const before = context.isNew ? empty(decider.initialState) : await load(stream);
       const { ifVersion } = context;
       if (ifVersion !== undefined && before.version > 0 && ifVersion !== before.version) {
-        return { ok: false, rejection: 'stale' };
+        return (await firstOutcome(stream, context)) ?? { ok: false, rejection: 'stale' };
       }
       const decision = decider.decide(command, before.state);
-      if (!decision.ok) return decision;
+      if (!decision.ok) return (await firstOutcome(stream, context)) ?? decision;
       if (decision.events.length === 0) return { ok: true, id, isRepeated: false, ...before };
       const outcome = await store.append(
         await toAppend(parts, { stream, context, expected: before.version || 'none', ...decision }),
@@ -116,6 +118,18 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
         throw new VersionConflict(outcome.stream, outcome.expected, outcome.actual);
       }
     }
+  }
+
+  /**
+   * What refuses a command may be its own first run. The log looks at command ids before all else,
+   * so an append that nothing else could let through tells.
+   */
+  async function firstOutcome(stream: StreamName, { commandId }: CommandContext) {
+    if (commandId === undefined) return undefined;
+    const writes = [{ stream, expected: never, events: [] }];
+    const time = parts.clock.now();
+    const outcome = await store.append({ commandId, writes, take: [], release: [], meta: '{}', time });
+    return outcome.ok ? repeated(outcome) : undefined;
   }
 
   async function repeated({ stream }: Appended): Promise<Outcome<State, Rejection>> {

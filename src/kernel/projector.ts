@@ -146,7 +146,14 @@ export function createProjector(parts: ProjectorParts) {
     });
   }
 
-  return { advance: () => advance(), advanceTo: advance };
+  return {
+    advance: () => advance(),
+    advanceTo: advance,
+    /** Reads checkpoints and parked events anew before the next page: a rebuild has replaced them. */
+    reload() {
+      running = undefined;
+    },
+  };
 }
 
 function lowest(active: readonly Running[]): Position | undefined {

@@ -66,18 +66,18 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
       const parsed = new Map<StoredEvent, Data>();
       const sealed: string[] = [];
       for (const event of stored) {
-        const { definition } = definitionOf(event.type);
-        if (definition.personalFields.length === 0) continue;
-        const data = JSON.parse(event.data) as Data;
+        const personalFields = byType.get(event.type)?.definition.personalFields ?? [];
+        const data = personalFields.length > 0 ? tryParse(event) : undefined;
+        if (!data) continue;
         parsed.set(event, data);
-        for (const field of definition.personalFields) {
+        for (const field of personalFields) {
           if (typeof data[field] === 'string') sealed.push(data[field]);
         }
       }
       const open = sealed.length > 0 ? await keyring.opener(sealed) : undefined;
       return (event) => {
         const { definition } = definitionOf(event.type);
-        const data = parsed.get(event) ?? (JSON.parse(event.data) as Data);
+        const data = parsed.get(event) ?? parse(event);
         return recorded(event, upcast(definition, event, open ? unseal(data, definition, event, open) : data));
       };
     },
@@ -86,6 +86,21 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
 
 function compile(definition: AnyDefinition) {
   return { definition, check: TypeCompiler.Compile(definition.schema) };
+}
+
+function parse({ type, data }: StoredEvent): Data {
+  const parsed: unknown = JSON.parse(data);
+  if (typeof parsed === 'object' && parsed !== null) return parsed as Data;
+  throw new InvalidEvent(type, 'its data is no object.');
+}
+
+/** Nothing for a broken event: it throws when it is opened itself. */
+function tryParse(event: StoredEvent): Data | undefined {
+  try {
+    return parse(event);
+  } catch {
+    return undefined;
+  }
 }
 
 async function seal(
@@ -124,7 +139,11 @@ function placeOf(
   return `${stream}/${id}/${type}/${field}`;
 }
 
-function upcast({ upcasters }: AnyDefinition, { schemaVersion }: StoredEvent, data: Data): Data {
+function upcast(definition: AnyDefinition, { schemaVersion }: StoredEvent, data: Data): Data {
+  const { type, upcasters } = definition;
+  if (schemaVersion > definition.schemaVersion) {
+    throw new InvalidEvent(type, `schema version ${schemaVersion} is newer than this code.`);
+  }
   let current: Readonly<Data> = data;
   for (const { up } of upcasters.slice(schemaVersion - 1)) current = up(current);
   return current;

@@ -49,7 +49,10 @@ export function createSubscription({ advance, wakeUp, clock, onStatus }: Subscri
     try {
       const hasMore = await advance();
       failures = 0;
-      if (hasMore) return;
+      if (hasMore) {
+        if (status.state === 'retrying') become({ state: 'catching-up' });
+        return;
+      }
       become({ state: 'live' });
       await wakeUp.wait(pollMs);
     } catch (error) {

@@ -14,6 +14,8 @@ export class WorkerGone extends Error {
   override readonly name = 'WorkerGone';
 }
 
+const unanswered = 0;
+
 type Waiting = { readonly resolve: (value: never) => void; readonly reject: (error: unknown) => void };
 
 export type WorkerClient = ReturnType<typeof createWorkerClient>;
@@ -53,6 +55,10 @@ export function createWorkerClient(worker: Worker, onGone: (error: Error) => voi
         worker.postMessage({ id, name, payload } satisfies WorkerRequest);
       });
     },
+    /** Says something that needs no answer; a Worker that is gone has been reported already. */
+    tell(name: string): void {
+      if (!gone) worker.postMessage({ id: unanswered, name, payload: null } satisfies WorkerRequest);
+    },
     /** Asks the Worker to finish, then ends it. */
     async close(): Promise<void> {
       isClosing = true;
@@ -68,6 +74,7 @@ export function serveRequests(functions: Record<string, (payload: never) => unkn
   scope.onmessage = async ({ data: { id, name, payload } }: MessageEvent<WorkerRequest>) => {
     try {
       const value = await functions[name]!(payload as never);
+      if (id === unanswered) return;
       scope.postMessage({ id, ok: true, value } satisfies WorkerAnswer);
     } catch (error) {
       scope.postMessage({ id, ok: false, error: toPlain(error) } satisfies WorkerAnswer);

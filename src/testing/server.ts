@@ -1,16 +1,12 @@
 // Real servers for tests: in this process on a free port, or as a process that can be killed.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { createApplication } from '../app.ts';
 import { createClient } from '../client/index.ts';
 import { type Config, readConfig } from '../config.ts';
+import { temporaryDirectory } from './directory.ts';
 
-export function temporaryDirectory(): { readonly path: string; readonly remove: () => void } {
-  const path = mkdtempSync(join(tmpdir(), 'refold-test-'));
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-}
+export { temporaryDirectory };
 
 export const testPassword = 'a long enough password';
 

@@ -25,6 +25,13 @@ CREATE TABLE `claims` (
   PRIMARY KEY (`kind`, `key`)
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
+CREATE TABLE `recent_claims` (
+  `sequence` integer PRIMARY KEY,
+  `kind` text NOT NULL,
+  `key` text NOT NULL,
+  `stream` text NOT NULL
+) STRICT;
+--> statement-breakpoint
 CREATE TABLE `commands` (
   `id` text PRIMARY KEY,
   `position` integer NOT NULL,

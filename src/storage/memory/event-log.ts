@@ -67,8 +67,10 @@ export function createMemoryLog(): EventLog {
     append: async (appends) => appends.map((append) => judge(append) ?? write(append)),
     readStream: async (stream, after, limit) => eventsOf(stream).slice(after, after + limit),
     readAll: async (after, limit) => events.slice(after, after + limit),
-    readBack: async (before, limit) =>
-      events.slice(Math.max(0, before - 1 - limit), before - 1).reverse(),
+    async readBack(before, limit) {
+      const end = Math.max(0, Math.min(before - 1, events.length));
+      return events.slice(Math.max(0, end - limit), end).reverse();
+    },
     head: async () => events.length as Position,
     holderOf: async (kind, key) => claimsOf(kind).get(key),
   };

@@ -18,14 +18,18 @@ export function openForWriting(file: string, durability: Durability): Database {
   database.run('PRAGMA journal_mode = WAL');
   database.run(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
   database.run('PRAGMA cache_size = -65536');
-  database.run('PRAGMA wal_autocheckpoint = 4000');
+  database.run('PRAGMA wal_autocheckpoint = 16000');
   database.run('PRAGMA foreign_keys = ON');
   return database;
 }
 
-/** A connection that only reads; each statement sees the newest commit. */
+/**
+ * A connection that only reads; each statement sees the newest commit. The file is opened as if for
+ * writing, because SQLite then asks the system half as often before each statement.
+ */
 export function openForReading(file: string): Database {
-  const database = new Database(file, { readonly: true, strict: true });
+  const database = new Database(file, { create: false, readwrite: true, strict: true });
+  database.run('PRAGMA query_only = ON');
   database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   database.run('PRAGMA cache_size = -65536');
   return database;

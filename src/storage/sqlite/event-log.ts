@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite';
 import type { EventLog, StoredEvent } from '../../kernel/event-log.ts';
-import type { Position, StreamName } from '../../kernel/stream.ts';
+import type { Position } from '../../kernel/stream.ts';
 import { openForReading } from './connection.ts';
 import { eventColumns } from './log-statements.ts';
 
@@ -19,15 +19,11 @@ export function openLogReader(file: string) {
   const head = database.query<{ position: Position | null }, []>(
     'SELECT max(position) AS position FROM events',
   );
-  const holder = database.query<{ stream: StreamName }, [string, string]>(
-    'SELECT stream FROM claims WHERE kind = ? AND key = ?',
-  );
   return {
     readStream: async (name, after, limit) => stream.all(name, after, limit),
     readAll: async (after, limit) => forwards.all(after, limit),
     readBack: async (before, limit) => backwards.all(before, limit),
     head: async () => head.get()?.position ?? (0 as Position),
-    holderOf: async (kind, key) => holder.get(kind, key)?.stream,
     close: () => database.close(),
-  } satisfies Omit<EventLog, 'append'> & { close: () => void };
+  } satisfies Omit<EventLog, 'append' | 'holderOf'> & { close: () => void };
 }

@@ -26,13 +26,5 @@ export function logStatements(database: Database) {
     insertCommand: database.query(
       'INSERT INTO commands (id, position, stream, version, time) VALUES (?, ?, ?, ?, ?)',
     ),
-    holder: database.query<{ stream: StreamName }, [string, string]>(
-      'SELECT stream FROM claims WHERE kind = ? AND key = ?',
-    ),
-    otherClaim: database.query<{ found: number }, [string, string]>(
-      'SELECT 1 AS found FROM claims WHERE kind = ? AND key <> ? LIMIT 1',
-    ),
-    take: database.query('INSERT OR REPLACE INTO claims (kind, key, stream) VALUES (?, ?, ?)'),
-    release: database.query('DELETE FROM claims WHERE kind = ? AND key = ? AND stream = ?'),
   };
 }

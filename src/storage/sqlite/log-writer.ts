@@ -14,6 +14,7 @@ import {
 } from '../../kernel/event-log.ts';
 import type { Position, StreamName, Version } from '../../kernel/stream.ts';
 import { sha256 } from '../sha256.ts';
+import { openClaimBook } from './claim-book.ts';
 import { closeWriter, migrateFile, openForWriting } from './connection.ts';
 import { eventColumns, logStatements } from './log-statements.ts';
 
@@ -31,6 +32,7 @@ export function openLogWriter(file: string, migrations: string) {
   migrateFile(database, migrations);
   const statements = logStatements(database);
   const versions = new LRUCache<StreamName, Version>({ max: versionsRemembered });
+  const claims = openClaimBook(database);
   let head = verifiedHead(database);
 
   function versionOf(stream: StreamName): Version {
@@ -51,11 +53,11 @@ export function openLogWriter(file: string, migrations: string) {
       if (!isExpected(expected, actual)) return { ok: false, reason: 'version', stream, expected, actual };
     }
     for (const { kind, key, stream } of append.take) {
-      const holder = statements.holder.get(kind, key)?.stream;
+      const holder = claims.holderOf(kind, key);
       if (holder !== undefined && holder !== stream) return { ok: false, reason: 'claim-taken', kind };
     }
     for (const { kind, key, keepsOne } of append.release) {
-      if (keepsOne && !statements.otherClaim.get(kind, key)) return { ok: false, reason: 'last-claim', kind };
+      if (keepsOne && !claims.hasOther(kind, key)) return { ok: false, reason: 'last-claim', kind };
     }
     return undefined;
   }
@@ -77,8 +79,8 @@ export function openLogWriter(file: string, migrations: string) {
       }
       versions.set(stream, version);
     }
-    for (const { kind, key, stream } of append.release) statements.release.run(kind, key, stream);
-    for (const { kind, key, stream } of append.take) statements.take.run(kind, key, stream);
+    for (const claim of append.release) claims.release(claim);
+    for (const claim of append.take) claims.take(claim);
     const { stream } = writes[0]!;
     const version = versionOf(stream);
     if (commandId !== null) {
@@ -102,8 +104,15 @@ export function openLogWriter(file: string, migrations: string) {
       } catch (error) {
         versions.clear();
         if (database.inTransaction) statements.rollback.run();
+        claims.reload();
         throw error;
       }
+    },
+
+    holderOf: claims.holderOf,
+    /** Housekeeping for between batches; answers at once when nothing is due. */
+    maintain() {
+      if (claims.isDue()) claims.merge();
     },
 
     close: () => closeWriter(database),

@@ -38,6 +38,7 @@ export function openReadModelBeside(
   const live = openForWriting(liveFile, 'relaxed');
   migrateFile(live, migrations);
   live.run('ATTACH ? AS beside', [file]);
+  for (const projection of projections) forgetOtherVersion(live, projection);
   return {
     ...own,
     async swap(names, catchUp) {
@@ -64,6 +65,19 @@ export function openReadModelBeside(
       own.close();
     },
   };
+}
+
+/** What an interrupted rebuild has left is of use only to the version that began it. */
+function forgetOtherVersion(live: Database, { name, version, tables }: Projection) {
+  const begun = live
+    .query<{ version: number }, [string]>('SELECT version FROM beside.checkpoints WHERE projection = ?')
+    .get(name);
+  if (!begun || begun.version === version) return;
+  live.transaction(() => {
+    for (const table of tables) live.run(`DELETE FROM beside."${getTableConfig(table as SQLiteTable).name}"`);
+    live.run('DELETE FROM beside.parked_events WHERE projection = ?', [name]);
+    live.run('DELETE FROM beside.checkpoints WHERE projection = ?', [name]);
+  })();
 }
 
 function replaceTable(live: Database, table: string) {
@@ -114,6 +128,7 @@ function readModelOn(database: Database): ReadModel {
 
 /** The rows refuse this event, now and whenever it is tried; any other failure may pass. */
 function isRefusalOfRows(error: unknown): error is Error {
+  if (error instanceof TypeError) return true; // a value that no column can hold
   const { name, code = '' } = error as { name?: string; code?: string };
   return name === 'NoSuchRow' || code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH';
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Append, AppendOutcome, EventLog } from '../../kernel/event-log.ts';
 import { groupCommit } from '../../kernel/group-commit.ts';
+import type { StreamName } from '../../kernel/stream.ts';
 import type { Vault } from '../../kernel/vault.ts';
 import { createWorkerClient } from '../worker-client.ts';
 import { openLogReader } from './event-log.ts';
@@ -44,6 +45,7 @@ export async function openSqliteStorage(
     log: {
       ...reads,
       append: (appends: readonly Append[]) => client.ask<readonly AppendOutcome[]>('append', appends),
+      holderOf: (kind, key) => client.ask<StreamName | undefined>('holder', { kind, key }),
     },
     vault: {
       ...vaultReads,

@@ -14,9 +14,16 @@ serveRequests({
   open: (directory: string) => {
     stores = open(directory);
   },
-  append: (appends: readonly Append[]) => stores!.log.append(appends),
+  append: (appends: readonly Append[]) => {
+    setImmediate(() => stores?.log.maintain()); // after the answer
+    return stores!.log.append(appends);
+  },
+  holder: ({ kind, key }: { kind: string; key: string }) => stores!.log.holderOf(kind, key),
   vault: (operations: readonly VaultOperation[]) => stores!.vault.run(operations),
-  close: () => stores?.close(),
+  close: () => {
+    stores?.close();
+    stores = undefined;
+  },
 });
 
 function open(directory: string) {

@@ -1,0 +1,110 @@
+// What each command of the command line does, beyond serving.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readConfig } from '../config.ts';
+import { projections } from '../projections/index.ts';
+import { rebuildReadModels } from '../read-side.ts';
+import { developmentSecrets } from '../secrets.ts';
+import { openLogReader } from '../storage/sqlite/event-log.ts';
+import { openReadModel } from '../storage/sqlite/read-model.ts';
+import { openSqliteStorage } from '../storage/sqlite/storage.ts';
+import { verifyLog } from '../storage/verify.ts';
+import { Refusal, UsageError } from './failure.ts';
+import { readPassword } from './password.ts';
+import { progressBar } from './progress.ts';
+import { runJob } from './run-job.ts';
+import type { Seed } from './seed.ts';
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+export async function createAdmin({ email, name }: { email: string; name: string }): Promise<void> {
+  if (!/^[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+$/.test(email.trim())) {
+    throw new UsageError('--email must be an e-mail address.');
+  }
+  let { outcome } = await runJob('create-admin', { email, name, password: null });
+  if (outcome === 'password-needed') {
+    const password = await readPassword(`Password for ${email.trim()}: `);
+    ({ outcome } = await runJob('create-admin', { email, name, password }));
+  }
+  switch (outcome) {
+    case 'created':
+      return say(`${email.trim()} is an admin now.`);
+    case 'promoted':
+      return say(`${email.trim()} had an account and is an admin now; the password is unchanged.`);
+    case 'already-admin':
+      return say(`${email.trim()} is an admin already.`);
+    default:
+      throw new UsageError('A password has 8 to 256 characters and is none that everybody tries first.');
+  }
+}
+
+export async function seed(wanted: Seed): Promise<void> {
+  const bar = progressBar('Seeding');
+  try {
+    const { users, products, messages, password } = await runJob('seed', wanted, bar.update);
+    bar.stop();
+    say(`${users} users, ${products} products, ${messages} messages.`);
+    if (users > 0) say(`Each of these users signs in with the password ${password}`);
+  } finally {
+    bar.stop();
+  }
+}
+
+export async function replay(wanted: readonly string[]): Promise<void> {
+  const known = projections.map(({ name }) => name);
+  const unknown = wanted.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new UsageError(`There is no projection ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
+  }
+  const { directory, cryptoSecrets } = readSideSettings();
+  const log = openLogReader(join(directory, 'log.db'));
+  const head = await log.head();
+  log.close();
+  const bar = progressBar('Replaying');
+  bar.update(0, head);
+  try {
+    const names = wanted.length > 0 ? wanted : known;
+    await rebuildReadModels({ directory, cryptoSecrets }, names, (position) => bar.update(position, head));
+    bar.stop();
+    say(`Rebuilt ${names.join(', ')} from ${head} events.`);
+  } finally {
+    bar.stop();
+  }
+}
+
+export async function verify(): Promise<void> {
+  const { directory } = readSideSettings();
+  const log = openLogReader(join(directory, 'log.db'));
+  const head = await log.head();
+  const bar = progressBar('Verifying');
+  try {
+    const hash = await verifyLog(log, (position) => bar.update(position, head));
+    bar.stop();
+    say(`The hash chain holds over ${head} events; the last hash is ${hash}.`);
+  } finally {
+    bar.stop();
+    log.close();
+  }
+}
+
+export async function migrate(): Promise<void> {
+  const { dataDirectory } = readConfig(process.env);
+  const storage = await openSqliteStorage(dataDirectory, () => {});
+  openReadModel(join(dataDirectory, 'read-model.db')).close();
+  await storage.close();
+  say(`The stores in ${dataDirectory} are up to date.`);
+}
+
+/** Passes on to drizzle-kit, which knows the read models' tables. */
+export async function drizzleKit(...args: readonly string[]): Promise<void> {
+  const child = Bun.spawn(['bun', '--bun', 'x', 'drizzle-kit', ...args], {
+    stdio: ['inherit', 'inherit', 'inherit'],
+  });
+  process.exitCode = await child.exited;
+}
+
+function readSideSettings() {
+  const { dataDirectory: directory, secrets } = readConfig(process.env);
+  if (!existsSync(join(directory, 'log.db'))) throw new Refusal(`There is no log in ${directory}.`);
+  return { directory, cryptoSecrets: (secrets ?? developmentSecrets(directory)).crypto };
+}

@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'bun:test';
+import { InvalidConfig, readConfig } from './config.ts';
+
+const secret = (seed: string) => new Bun.CryptoHasher('sha256').update(seed).digest('hex');
+const production = {
+  NODE_ENV: 'production',
+  JWT_SECRET: secret('jwt'),
+  JWT_REFRESH_SECRET: secret('refresh'),
+  CRYPTO_SECRET: secret('crypto'),
+};
+
+function problemsOf(environment: Record<string, string | undefined>): readonly string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof InvalidConfig) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('an empty environment', () => {
+  test('gives what development needs', () => {
+    expect(readConfig({})).toEqual({
+      isProduction: false,
+      isDevelopment: true,
+      port: 3_000,
+      host: '0.0.0.0',
+      dataDirectory: './data',
+      secrets: undefined,
+      corsOrigins: [],
+      logLevel: 'info',
+      rateLimits: { auth: 6_000, commands: 0 },
+    });
+  });
+
+  test('is the same as one of empty values', () => {
+    const empty = { PORT: '', DATABASE_URL: '', JWT_SECRET: '', LOG_LEVEL: undefined };
+    expect(readConfig(empty)).toEqual(readConfig({}));
+  });
+});
+
+describe('the configuration', () => {
+  test('is what the environment says', () => {
+    const given = {
+      ...production,
+      JWT_SECRET: `${secret('new')}, ${secret('old')}`,
+      PORT: '8080',
+      HOST: '127.0.0.1',
+      DATABASE_URL: 'sqlite:/var/lib/refold',
+      CORS_ORIGINS: 'https://a.example, https://b.example,',
+      LOG_LEVEL: 'warn',
+      RATE_LIMIT_AUTH: '7',
+      RATE_LIMIT_COMMANDS: '0',
+    };
+    expect(readConfig(given)).toEqual({
+      isProduction: true,
+      isDevelopment: false,
+      port: 8_080,
+      host: '127.0.0.1',
+      dataDirectory: '/var/lib/refold',
+      secrets: {
+        jwt: [secret('new'), secret('old')],
+        refresh: [secret('refresh')],
+        crypto: [secret('crypto')],
+      },
+      corsOrigins: ['https://a.example', 'https://b.example'],
+      logLevel: 'warn',
+      rateLimits: { auth: 7, commands: 0 },
+    });
+  });
+
+  test('cannot be changed afterwards', () => {
+    expect(Object.isFrozen(readConfig({}))).toBe(true);
+  });
+
+  test('takes no notice of variables that are not its own', () => {
+    expect(readConfig({ HOME: '/root', PATH: '' })).toEqual(readConfig({}));
+  });
+
+  test.each([
+    ['sqlite:./data', './data'],
+    ['sqlite:/abs/data', '/abs/data'],
+    ['sqlite:///abs/data', '/abs/data'],
+    ['file:data', 'data'],
+    ['file:///abs/data', '/abs/data'],
+    ['./data', './data'],
+  ])('reads the database %s as the directory %s', (url, directory) => {
+    expect(readConfig({ DATABASE_URL: url }).dataDirectory).toBe(directory);
+  });
+
+  test('limits requests in production unless it is told otherwise', () => {
+    expect(readConfig(production).rateLimits).toEqual({ auth: 60, commands: 1_200 });
+  });
+});
+
+describe('an environment that cannot be used', () => {
+  test('is refused with every problem at once, a line each', () => {
+    const problems = problemsOf({
+      NODE_ENV: 'prod',
+      PORT: '70000',
+      DATABASE_URL: 'mysql://db/refold',
+      JWT_SECRET: 'short',
+      LOG_LEVEL: 'loud',
+      RATE_LIMIT_AUTH: '-1',
+    });
+    expect(problems.map((problem) => problem.split(' ')[0]!)).toEqual([
+      'NODE_ENV',
+      'PORT',
+      'DATABASE_URL',
+      'JWT_SECRET',
+      'LOG_LEVEL',
+      'RATE_LIMIT_AUTH',
+    ]);
+  });
+
+  test('never has its values shown: they may be secrets', () => {
+    expect(problemsOf({ JWT_SECRET: 'hunter2' }).join()).not.toContain('hunter2');
+  });
+
+  test.each([
+    ['PORT', 'three thousand'],
+    ['PORT', '-1'],
+    ['PORT', '65536'],
+    ['RATE_LIMIT_COMMANDS', 'many'],
+    ['DATABASE_URL', 'postgres://localhost/refold'],
+    ['DATABASE_URL', 'sqlite:'],
+    ['CRYPTO_SECRET', `${secret('new')},tooshort`],
+  ])('is one where %s is %s', (name, value) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining(`${name} must be `)]);
+  });
+});
+
+describe('production', () => {
+  test('starts with real secrets', () => {
+    expect(problemsOf(production)).toEqual([]);
+  });
+
+  test('is refused without secrets, all of them named', () => {
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      'JWT_SECRET must be set in production: 32 characters or more.',
+      'JWT_REFRESH_SECRET must be set in production: 32 characters or more.',
+      'CRYPTO_SECRET must be set in production: 32 characters or more.',
+    ]);
+  });
+
+  test.each([
+    ['a repeated character', 'a'.repeat(40)],
+    ['a repeated pair', 'ab'.repeat(20)],
+    ['a placeholder', 'please-change-me-to-something-long-and-random'],
+    ['a placeholder in other words', 'your-super-secret-key-of-many-characters'],
+    ['one guessable of several', `${secret('jwt')},${'x'.repeat(32)}`],
+  ])('is refused with %s for a secret', (_, guessable) => {
+    const problems = problemsOf({ ...production, JWT_SECRET: guessable });
+    expect(problems).toEqual([expect.stringMatching(/^JWT_SECRET must not be/)]);
+  });
+
+  test('is refused with an API open to every origin', () => {
+    const problems = problemsOf({ ...production, CORS_ORIGINS: 'https://a.example,*' });
+    expect(problems).toEqual([expect.stringMatching(/^CORS_ORIGINS /)]);
+  });
+
+  test('has its refusals told together with every other problem', () => {
+    const problems = problemsOf({ NODE_ENV: 'production', PORT: 'x', CORS_ORIGINS: '*' });
+    expect(problems).toHaveLength(5);
+  });
+});
+
+describe('development', () => {
+  test('may be open to every origin', () => {
+    expect(readConfig({ CORS_ORIGINS: '*' }).corsOrigins).toEqual(['*']);
+  });
+});

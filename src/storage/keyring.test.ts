@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'bun:test';
+import { erased } from '../kernel/event.ts';
+import { UnknownPerson } from '../kernel/keyring.ts';
+import { keysInMemory } from '../testing/keys.ts';
+import { createKeyEncryption } from './key-encryption.ts';
+
+describe('a keyring', () => {
+  test('opens what was sealed for different persons in one page', async () => {
+    const keys = keysInMemory();
+    keys.add('ada');
+    keys.add('bob');
+    const sealed = [
+      await keys.keyring().seal('ada', 'Ada', 'here'),
+      await keys.keyring().seal('bob', 'Bob', 'here'),
+    ];
+    const open = await keys.keyring().opener(sealed);
+    expect(sealed.map((text) => open(text, 'here'))).toEqual(['Ada', 'Bob']);
+  });
+
+  test('remembers keys, until it is told to forget a person', async () => {
+    const keys = keysInMemory();
+    keys.add('ada');
+    const keyring = keys.keyring();
+    const sealed = await keyring.seal('ada', 'Ada', 'here');
+    keys.remove('ada');
+    expect((await keyring.opener([sealed]))(sealed, 'here')).toBe('Ada');
+    keyring.forget('ada');
+    expect((await keyring.opener([sealed]))(sealed, 'here')).toBe(erased);
+    await expect(keyring.seal('ada', 'Ada', 'here')).rejects.toBeInstanceOf(UnknownPerson);
+  });
+
+  test('forgets a person whom it knows from reading alone', async () => {
+    const keys = keysInMemory();
+    keys.add('ada');
+    const sealed = await keys.keyring().seal('ada', 'Ada', 'here');
+    const keyring = keys.keyring();
+    expect((await keyring.opener([sealed]))(sealed, 'here')).toBe('Ada');
+    keys.remove('ada');
+    keyring.forget('ada');
+    expect((await keyring.opener([sealed]))(sealed, 'here')).toBe(erased);
+  });
+
+  test('answers erased for one who is gone beside others who are not', async () => {
+    const keys = keysInMemory();
+    keys.add('ada');
+    keys.add('bob');
+    const sealed = [];
+    for (const person of ['ada', 'bob']) sealed.push(await keys.keyring().seal(person, person, 'here'));
+    keys.remove('ada');
+    const open = await keys.keyring().opener(sealed);
+    expect(sealed.map((text) => open(text, 'here'))).toEqual([erased, 'bob']);
+  });
+
+  test('opens after the wrapping secret has been rotated', async () => {
+    const keys = keysInMemory(['the older secret, of forty characters...']);
+    keys.add('ada');
+    const sealed = await keys.keyring().seal('ada', 'Ada', 'here');
+    const rotated = createKeyEncryption(['a newer one', 'the older secret, of forty characters...']);
+    expect((await keys.keyring(rotated).opener([sealed]))(sealed, 'here')).toBe('Ada');
+  });
+
+  test('does not confuse the keys of two persons', async () => {
+    const keys = keysInMemory();
+    keys.add('ada');
+    keys.add('bob');
+    const keyring = keys.keyring();
+    const [, , ...rest] = (await keyring.seal('ada', 'Ada', 'here')).split(':');
+    const forged = ['v1', 'key-of-bob', ...rest].join(':');
+    expect(async () => (await keyring.opener([forged]))(forged, 'here')).toThrow('here');
+  });
+});

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { createMemoryLog } from '../../src/storage/memory/event-log.ts';
+import { migrationsFolder } from '../../src/storage/migrate.ts';
+import { openLogReader } from '../../src/storage/sqlite/event-log.ts';
+import { openLogWriter } from '../../src/storage/sqlite/log-writer.ts';
+import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
+import { temporaryDirectory } from '../../src/testing/directory.ts';
+import { eventLogContract } from './event-log.contract.ts';
+
+eventLogContract('memory', () => ({ log: createMemoryLog(), close() {} }));
+
+eventLogContract('SQLite', () => {
+  const directory = temporaryDirectory();
+  const file = join(directory.path, 'log.db');
+  const writer = openLogWriter(file, migrationsFolder('log', 'sqlite'));
+  const { close: closeReader, ...reader } = openLogReader(file);
+  return {
+    log: { ...reader, append: async (appends) => writer.append(appends) },
+    close() {
+      closeReader();
+      writer.close();
+      directory.remove();
+    },
+  };
+});
+
+eventLogContract('SQLite in a Worker', async () => {
+  const directory = temporaryDirectory();
+  const { log, close } = await openSqliteStorage(directory.path, (error) => {
+    throw error;
+  });
+  return {
+    log,
+    async close() {
+      await close();
+      directory.remove();
+    },
+  };
+});

@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { startServer, type TestServer } from '../../src/testing/server.ts';
+import { watchStatuses } from './declared.ts';
+import { send } from './requests.ts';
+
+const statuses = watchStatuses();
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.stop());
+
+describe('a server that runs', () => {
+  test('says to anyone that it is alive', async () => {
+    const { data, status } = await server.anonymous.health.get();
+    expect({ data, status }).toEqual({ data: { status: 'ok' }, status: 200 });
+  });
+
+  test('says to anyone that it can serve, with a check for each part', async () => {
+    const { data, status } = await server.anonymous.ready.get();
+    expect(status).toBe(200);
+    expect(data).toEqual({
+      status: 'ready',
+      checks: [
+        { name: 'log', ok: true },
+        { name: 'read models', ok: true },
+      ],
+    });
+  });
+
+  test.each(['/health', '/ready'])('answers HEAD %s without a body', async (path) => {
+    const response = await send(server.url, `HEAD ${path as '/health'}`);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('');
+  });
+});
+
+describe('the reference page', () => {
+  test('needs nothing from another host', async () => {
+    const response = await send(server.url, 'GET /docs');
+    expect(response.headers.get('content-type')).toStartWith('text/html');
+    const html = await response.text();
+    expect(html).not.toMatch(/(?:https?:)?\/\/[a-z0-9]/i);
+    expect(html).toContain('"url":"/docs/json"');
+  });
+
+  test('finds everything that it refers to', async () => {
+    const html = await (await send(server.url, 'GET /docs')).text();
+    const references = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+    expect(references.length).toBeGreaterThanOrEqual(2);
+    for (const path of references) {
+      const response = await send(server.url, `GET ${path as '/docs'}`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toMatch(/^text\/(?:javascript|css)/);
+      expect((await response.text()).length).toBeGreaterThan(10_000);
+    }
+  });
+
+  test('takes its styles from here alone', async () => {
+    const css = await (await send(server.url, 'GET /docs/ui.css')).text();
+    expect(css).not.toMatch(/@import|url\(\s*["']?(?:https?:)?\/\//i);
+  });
+});
+
+statuses.testsThatAllAreDeclared(() => server.url);
