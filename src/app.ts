@@ -29,7 +29,7 @@ import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption } from './storage/key-encryption.ts';
 import { createKeyring, keyPlace } from './storage/keyring.ts';
-import { openForReading } from './storage/sqlite/connection.ts';
+import { openSnapshots } from './storage/sqlite/snapshots.ts';
 import { openSqliteStorage } from './storage/sqlite/storage.ts';
 
 const statesRemembered = 20_000;
@@ -72,8 +72,9 @@ export async function createApplication(config: Config, logger: Logger) {
   const readSide = await openReadSide({ directory, cryptoSecrets: secrets.crypto }, (status) => {
     logger[status.state === 'live' ? 'info' : 'warn'](status, 'projector');
   });
-  const readDatabase = openForReading(join(directory, 'read-model.db'));
-  const queries = createQueries(drizzle(readDatabase));
+  const snapshots = openSnapshots(join(directory, 'read-model.db'));
+  readSide.onProgress(snapshots.leave);
+  const queries = createQueries(drizzle(snapshots.database));
 
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
   const recentRoles = await rolesChangedRecently(store);
@@ -99,7 +100,7 @@ export async function createApplication(config: Config, logger: Logger) {
     passwordHashOf: vault.passwordHashOf,
     sessions,
     tokens,
-    freshness: createFreshness(readSide, await log.head()),
+    freshness: createFreshness({ ...readSide, enter: snapshots.enter }, await log.head()),
     once: createOnce({ vault, keyring, digest, clock }),
     limits: createLimits(config.rateLimits),
     newId,
@@ -137,7 +138,7 @@ export async function createApplication(config: Config, logger: Logger) {
       }
       await store.idle();
       await readSide.close();
-      readDatabase.close();
+      snapshots.close();
       await storage.close();
     },
   };

@@ -1,6 +1,5 @@
 // The thread of the read side: follows the log, keeps the read models, and tells the main thread
 // how far it has come. With `mode: 'rebuild'` it builds rows anew beside the live ones and swaps.
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { registry } from './events/index.ts';
 import { createProjector, type Progress } from './kernel/projector.ts';
@@ -12,7 +11,7 @@ import { systemClock } from './storage/clock.ts';
 import { createKeyEncryption } from './storage/key-encryption.ts';
 import { createKeyring } from './storage/keyring.ts';
 import { openLogReader } from './storage/sqlite/event-log.ts';
-import { openReadModel, openReadModelBeside } from './storage/sqlite/read-model.ts';
+import { openReadModel, openReadModelBeside, removeFile } from './storage/sqlite/read-model.ts';
 import { openVaultReader } from './storage/sqlite/vault-reader.ts';
 import { createWakeUp } from './storage/wake-up.ts';
 import { serveRequests } from './storage/worker-client.ts';
@@ -24,6 +23,8 @@ export type ProjectorEvent =
   | { readonly event: 'progress'; readonly progress: Progress }
   | { readonly event: 'status'; readonly status: SubscriptionStatus }
   | { readonly event: 'rebuilt-so-far'; readonly position: Position };
+
+const rebuildPageSize = 5_000;
 
 const tell = (event: ProjectorEvent) => (globalThis as unknown as Worker).postMessage(event);
 const wakeUp = createWakeUp();
@@ -94,6 +95,7 @@ async function rebuildBeside(settings: ReadSideSettings, names: readonly string[
     registry,
     readModel: beside,
     projections: chosen,
+    pageSize: rebuildPageSize,
     onProgress: ({ applied }) => tell({ event: 'rebuilt-so-far', position: applied }),
   });
   try {
@@ -102,5 +104,5 @@ async function rebuildBeside(settings: ReadSideSettings, names: readonly string[
     beside.close();
     close();
   }
-  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+  removeFile(file);
 }

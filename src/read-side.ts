@@ -27,6 +27,7 @@ export async function openReadSide(
   let status: SubscriptionStatus = { state: 'catching-up' };
   let progress: Progress = { applied: 0 as Position, positions: {}, outdated: [], parked: [] };
   let waiters: Waiter[] = [];
+  let onProgress: () => void = () => {};
   const rebuilding = new Map<string, Rebuilding>();
 
   function become(next: SubscriptionStatus) {
@@ -46,6 +47,7 @@ export async function openReadSide(
     if (data.event === 'status') become(data.status);
     if (data.event !== 'progress') return;
     progress = data.progress;
+    onProgress();
     settle(({ position }) => position <= progress.applied);
   });
   const client = createWorkerClient(worker, (error) => become({ state: 'stopped', error: error.message }));
@@ -64,6 +66,10 @@ export async function openReadSide(
 
   return {
     status: () => status,
+    /** Calls back whenever there are newer rows. */
+    onProgress(callback: () => void) {
+      onProgress = callback;
+    },
     progress: () => progress,
     rebuilding: rebuilding as ReadonlyMap<string, Rebuilding>,
     hasReached: (position: Position) => position <= progress.applied,

@@ -10,6 +10,8 @@ const writersRemembered = 10_000;
 export type ReadModelProgress = {
   readonly hasReached: (position: Position) => boolean;
   readonly reached: (position: Position, ms: number) => Promise<boolean>;
+  /** Called right before a query reads. */
+  readonly enter: () => void;
 };
 
 export type Freshness = ReturnType<typeof createFreshness>;
@@ -39,8 +41,8 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
      */
     async read(request: Request, userId: string): Promise<void> {
       const position = demandOf(request, userId) as Position;
-      if (readModels.hasReached(position)) return;
-      if (await readModels.reached(position, waitMsMax)) return;
+      const isThere = readModels.hasReached(position) || (await readModels.reached(position, waitMsMax));
+      if (isThere) return readModels.enter();
       const retry = { 'retry-after': '1' };
       throw new EdgeRefusal(503, 'UNAVAILABLE', 'The read model has not come that far yet.', retry);
     },

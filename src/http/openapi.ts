@@ -49,7 +49,7 @@ export function tidyDocument(generated: { paths: object; components: object }, v
       ),
     ]),
   );
-  return {
+  return withoutOurWords({
     openapi: '3.1.0',
     info: {
       title: 'Refold',
@@ -69,8 +69,9 @@ export function tidyDocument(generated: { paths: object; components: object }, v
         refreshCookie: { type: 'apiKey', in: 'cookie', name: 'refold_refresh' },
       },
     },
-  };
+  });
 }
+
 
 const problemSchema = {
   type: 'object',
@@ -145,3 +146,12 @@ function nameOf(path: string, method: string): string {
 }
 
 const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
+
+/** What our schemas say for the sake of our error texts is no JSON Schema. */
+function withoutOurWords(document: object): object {
+  const text = JSON.stringify(document, (key, value: unknown) => {
+    const isOurs = typeof value === 'string' && (key === 'mustBe' || key === 'place');
+    return isOurs ? undefined : value;
+  });
+  return JSON.parse(text) as object;
+}

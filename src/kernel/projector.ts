@@ -17,7 +17,7 @@ import type { EventRegistry } from './registry.ts';
 import { type Position, logStart } from './stream.ts';
 import { FatalFailure } from './subscription.ts';
 
-const pageSize = 1_000;
+const pageSizeUsual = 1_000;
 
 /** The log ends before a position that was projected already: it has lost events. */
 export class LogShortened extends FatalFailure {
@@ -35,6 +35,8 @@ export type ProjectorParts = {
   readonly keyring: Keyring;
   readonly readModel: ReadModel;
   readonly projections: readonly Projection[];
+  /** Events a transaction; a rebuild takes more, because nobody waits for it. */
+  readonly pageSize?: number;
   /** Called after each commit, and whenever an event is parked. */
   readonly onProgress?: (progress: Progress) => void;
 };
@@ -52,7 +54,7 @@ type Decode = (event: StoredEvent) => Recorded;
 export type Projector = ReturnType<typeof createProjector>;
 
 export function createProjector(parts: ProjectorParts) {
-  const { log, registry, keyring, readModel, projections } = parts;
+  const { log, registry, keyring, readModel, projections, pageSize = pageSizeUsual } = parts;
   let running: Running[] | undefined;
   let outdated: readonly string[] = [];
 

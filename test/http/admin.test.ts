@@ -18,7 +18,11 @@ afterAll(() => server.stop());
 
 function ask(route: `${string} /${string}`, json?: unknown, headers: Record<string, string> = {}) {
   const token = admin.accessToken;
-  return send(server.url, route, json === undefined ? { token, headers } : { token, headers, json });
+  return send(
+    server.url,
+    route,
+    json === undefined ? { token, headers } : { token, headers, json },
+  );
 }
 
 async function projections() {
@@ -41,14 +45,22 @@ describe('the administration', () => {
 
   test.each(routes)('is closed to users: %s', async (route, json) => {
     const token = ada.accessToken;
-    const response = await send(server.url, route, json === undefined ? { token } : { token, json });
+    const response = await send(
+      server.url,
+      route,
+      json === undefined ? { token } : { token, json },
+    );
     await expectProblem(response, 403, 'FORBIDDEN');
   });
 
   test.each(routes)('is closed to moderators: %s', async (route, json) => {
     const { user, email } = await signUp(server.url);
     const { accessToken: token } = await promote(server, user.id, email, 'moderator');
-    const response = await send(server.url, route, json === undefined ? { token } : { token, json });
+    const response = await send(
+      server.url,
+      route,
+      json === undefined ? { token } : { token, json },
+    );
     await expectProblem(response, 403, 'FORBIDDEN');
   });
 });
@@ -134,7 +146,9 @@ describe('the read models', () => {
   test('are rebuilt into the same rows', async () => {
     const { data: before } = await ada.client.products.get({ query: { limit: 100 } });
     expect(before!.total).toBeGreaterThan(0);
-    const { data, status } = await admin.client.admin.projections({ name: 'products' }).rebuild.post();
+    const { data, status } = await admin.client.admin
+      .projections({ name: 'products' })
+      .rebuild.post();
     expect(status).toBe(202);
     expect(data).toEqual({ name: 'products', status: 'rebuilding' });
     await eventually(projections, (all) => all.every((one) => one.status === 'live'));
@@ -172,9 +186,12 @@ describe('the read models', () => {
     await eventually(projections, (all) => all.every((one) => one.status === 'live'));
   });
 
-  test.each(['nothing', '__proto__', 'Products', '%2e%2e'])('have no %s to rebuild', async (name) => {
-    await expectProblem(await ask(`POST /admin/projections/${name}/rebuild`), 404, 'NOT_FOUND');
-  });
+  test.each(['nothing', '__proto__', 'Products', '%2e%2e'])(
+    'have no %s to rebuild',
+    async (name) => {
+      await expectProblem(await ask(`POST /admin/projections/${name}/rebuild`), 404, 'NOT_FOUND');
+    },
+  );
 });
 
 statuses.testsThatAllAreDeclared(() => server.url);

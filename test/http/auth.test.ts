@@ -65,14 +65,19 @@ describe('registering', () => {
     await expectProblem(await post('register', json), 409, 'EMAIL_TAKEN');
   });
 
-  test.each(['', 'ada', 'ada@', '@example.com', 'a b@example.com', 'ada@example', 'a@b@example.com'])(
-    'refuses the address %p',
-    async (email) => {
-      const json = { email, name: 'Ada', password: testPassword };
-      const problem = await expectProblem(await post('register', json), 422, 'VALIDATION_ERROR');
-      expect(problem.details.map(({ path }) => path)).toEqual(['/email']);
-    },
-  );
+  test.each([
+    '',
+    'ada',
+    'ada@',
+    '@example.com',
+    'a b@example.com',
+    'ada@example',
+    'a@b@example.com',
+  ])('refuses the address %p', async (email) => {
+    const json = { email, name: 'Ada', password: testPassword };
+    const problem = await expectProblem(await post('register', json), 422, 'VALIDATION_ERROR');
+    expect(problem.details.map(({ path }) => path)).toEqual(['/email']);
+  });
 
   test.each([
     ['is blank', '   '],

@@ -33,7 +33,9 @@ function ask(route: `${string} /${string}`, json?: unknown) {
 describe('posting a message', () => {
   test('answers it, with its author, tag and position', async () => {
     const room = newRoom();
-    const { data, status, response } = await ada.client.chat({ room }).messages.post({ text: 'Hi' });
+    const { data, status, response } = await ada.client
+      .chat({ room })
+      .messages.post({ text: 'Hi' });
     expect(status).toBe(201);
     expect(data).toEqual({
       id: expect.stringMatching(uuid7),
@@ -55,7 +57,7 @@ describe('posting a message', () => {
     ['of 4,000 characters', 'x'.repeat(4_000)],
     ['of 4,000 characters outside the basic plane', '🦉'.repeat(4_000)],
     ['of several lines', ' one\n\ttwo\r\n three '],
-    ['with markup', '<b>&amp;</b> \' OR 1=1; --'],
+    ['with markup', "<b>&amp;</b> ' OR 1=1; --"],
   ])('keeps a text %s as it is', async (_, text) => {
     const room = newRoom();
     await post(room, text);

@@ -28,6 +28,10 @@ function write(requestLine: string, ...rest: readonly string[]) {
   return exchange(server.url, `${requestLine} HTTP/1.1`, signed, ...rest);
 }
 
+function create(url: string, token: string) {
+  return send(url, 'POST /products', { token, json: newProduct() });
+}
+
 const newProduct = () => ({ name: 'Mug', price: 1, sku: newSku() });
 
 describe('an address that is not there', () => {
@@ -325,14 +329,6 @@ describe('too many requests', () => {
   });
   afterAll(() => limited.stop());
 
-  async function expectLimited(response: Response, limit: number) {
-    expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d?$/);
-    expect(response.headers.get('ratelimit-limit')).toBe(String(limit));
-    expect(response.headers.get('ratelimit-remaining')).toBe('0');
-    expect(response.headers.get('ratelimit-reset')).toMatch(/^\d+$/);
-    await expectProblem(response, 429, 'RATE_LIMITED');
-  }
-
   test('to sign in are refused, until then counted down', async () => {
     const credentials = { email: newEmail(), password: testPassword };
     const last = await send(limited.url, 'POST /auth/login', { json: credentials });
@@ -347,17 +343,15 @@ describe('too many requests', () => {
   });
 
   test('to change something are refused, to that user alone', async () => {
-    const create = (token: string) =>
-      send(limited.url, 'POST /products', { token, json: newProduct() });
     const remaining: (string | null)[] = [];
     for (let round = 0; round < 3; round += 1) {
-      const response = await create(first.accessToken);
+      const response = await create(limited.url, first.accessToken);
       expect(response.status).toBe(201);
       remaining.push(response.headers.get('ratelimit-remaining'));
     }
     expect(remaining).toEqual(['2', '1', '0']);
-    await expectLimited(await create(first.accessToken), 3);
-    expect((await create(second.accessToken)).status).toBe(201);
+    await expectLimited(await create(limited.url, first.accessToken), 3);
+    expect((await create(limited.url, second.accessToken)).status).toBe(201);
     const { data } = await first.client.products.get({ query: {} });
     expect(data?.total).toBe(4);
   });
@@ -382,6 +376,14 @@ describe('a page of another origin', () => {
     await open.stop();
   });
 });
+
+async function expectLimited(response: Response, limit: number) {
+  expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d?$/);
+  expect(response.headers.get('ratelimit-limit')).toBe(String(limit));
+  expect(response.headers.get('ratelimit-remaining')).toBe('0');
+  expect(response.headers.get('ratelimit-reset')).toMatch(/^\d+$/);
+  await expectProblem(response, 429, 'RATE_LIMITED');
+}
 
 function multipart() {
   const form = new FormData();

@@ -3,7 +3,10 @@ import { afterAll, expect, test } from 'bun:test';
 
 type Document = {
   readonly paths: Readonly<
-    Record<string, Readonly<Record<string, { readonly responses: Readonly<Record<string, unknown>> }>>>
+    Record<
+      string,
+      Readonly<Record<string, { readonly responses: Readonly<Record<string, unknown>> }>>
+    >
   >;
 };
 

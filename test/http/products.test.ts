@@ -33,7 +33,11 @@ function post(json: unknown) {
 
 function ask(route: `${string} /${string}`, json?: unknown, headers: Record<string, string> = {}) {
   const token = ada.accessToken;
-  return send(server.url, route, json === undefined ? { token, headers } : { token, headers, json });
+  return send(
+    server.url,
+    route,
+    json === undefined ? { token, headers } : { token, headers, json },
+  );
 }
 
 describe('creating a product', () => {
@@ -307,15 +311,20 @@ describe('the past of a product', () => {
     expect((await ask(`GET /products/${id}?asOf=${asOf}`)).status).toBe(200);
   });
 
-  test.each(['', 'yesterday', '-1', '1.5', '2026-99-99T99:99Z', '2026-01-01T00:00', '1'.repeat(16)])(
-    'cannot be asked for as of %p',
-    async (asOf) => {
-      const { id } = await create();
-      const response = await ask(`GET /products/${id}?asOf=${encodeURIComponent(asOf)}`);
-      const { details } = await expectProblem(response, 422, 'VALIDATION_ERROR');
-      expect(details.map(({ path }) => path)).toEqual(['/asOf']);
-    },
-  );
+  test.each([
+    '',
+    'yesterday',
+    '-1',
+    '1.5',
+    '2026-99-99T99:99Z',
+    '2026-01-01T00:00',
+    '1'.repeat(16),
+  ])('cannot be asked for as of %p', async (asOf) => {
+    const { id } = await create();
+    const response = await ask(`GET /products/${id}?asOf=${encodeURIComponent(asOf)}`);
+    const { details } = await expectProblem(response, 422, 'VALIDATION_ERROR');
+    expect(details.map(({ path }) => path)).toEqual(['/asOf']);
+  });
 });
 
 statuses.testsThatAllAreDeclared(() => server.url);

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { signIn, signUp, startServer, type TestServer, testPassword } from '../../src/testing/server.ts';
+import {
+  signIn,
+  signUp,
+  startServer,
+  type TestServer,
+  testPassword,
+} from '../../src/testing/server.ts';
 import { watchStatuses } from './declared.ts';
 import { expectProblem, positionOf, send } from './requests.ts';
 
@@ -15,6 +21,10 @@ afterAll(() => server.stop());
 
 function patch(json: unknown, headers: Record<string, string> = {}, token = ada.accessToken) {
   return send(server.url, 'PATCH /profile', { json, headers, token });
+}
+
+function change(token: string, json: unknown) {
+  return send(server.url, 'POST /profile/password', { token, json });
 }
 
 describe('the profile', () => {
@@ -70,10 +80,6 @@ describe('changing the name', () => {
 
 describe('changing the password', () => {
   const next = 'another long password';
-
-  function change(token: string, json: unknown) {
-    return send(server.url, 'POST /profile/password', { token, json });
-  }
 
   test('makes the new one work and the old one stop', async () => {
     const { email, client } = await signUp(server.url);

@@ -9,16 +9,20 @@ export type Durability =
   /** Survives a power loss once it is committed. */
   | 'full'
   /** Survives the death of the process; a power loss may take the newest commits, never the file. */
-  | 'relaxed';
+  | 'relaxed'
+  /** Survives the death of the process; a power loss may take the file. */
+  | 'none';
+
+const synchronous: Record<Durability, string> = { full: 'FULL', relaxed: 'NORMAL', none: 'OFF' };
 
 /** A connection that writes. WAL, so that readers and the writer never wait for each other. */
 export function openForWriting(file: string, durability: Durability): Database {
   const database = new Database(file, { create: true, strict: true });
   database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   database.run('PRAGMA journal_mode = WAL');
-  database.run(`PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+  database.run(`PRAGMA synchronous = ${synchronous[durability]}`);
   database.run('PRAGMA cache_size = -65536');
-  database.run('PRAGMA wal_autocheckpoint = 16000');
+  database.run('PRAGMA wal_autocheckpoint = 8000');
   database.run('PRAGMA foreign_keys = ON');
   return database;
 }

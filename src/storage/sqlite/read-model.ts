@@ -1,5 +1,6 @@
 // The read models of one file: rows, checkpoints and parked events, moved in one transaction.
-import type { Database } from 'bun:sqlite';
+import { Database } from 'bun:sqlite';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Projection, RowChange } from '../../kernel/projection.ts';
 import {
@@ -14,6 +15,13 @@ import type { Position } from '../../kernel/stream.ts';
 import { migrationsFolder } from '../migrate.ts';
 import { closeWriter, migrateFile, openForWriting } from './connection.ts';
 import { rowStatements } from './row-statements.ts';
+
+/**
+ * Readers keep snapshots of up to 50 ms, so that an ordinary checkpoint may never find the WAL unused;
+ * at this size the writer waits for them once and starts it over.
+ */
+const walBytesMax = 64 * 1_024 * 1_024;
+const commitsBetweenLooks = 64;
 
 const migrations = migrationsFolder('read-model', 'sqlite');
 
@@ -34,7 +42,7 @@ export function openReadModelBeside(
   liveFile: string,
   projections: readonly Projection[],
 ): BesideReadModel & { readonly close: () => void } {
-  const own = openReadModel(file);
+  const own = openBeside(file);
   const live = openForWriting(liveFile, 'relaxed');
   migrateFile(live, migrations);
   live.run('ATTACH ? AS beside', [file]);
@@ -42,8 +50,9 @@ export function openReadModelBeside(
   return {
     ...own,
     async swap(names, catchUp) {
-      live.run('BEGIN IMMEDIATE');
+      live.run('BEGIN');
       try {
+        hold(live);
         const held = live
           .query<CheckpointRow, []>('SELECT * FROM main.checkpoints')
           .all()
@@ -67,6 +76,14 @@ export function openReadModelBeside(
   };
 }
 
+/**
+ * Takes the write lock of the live file alone: `BEGIN IMMEDIATE` would take that of the attached one
+ * too, where the rows are still to catch up.
+ */
+function hold(live: Database) {
+  live.run('UPDATE main.checkpoints SET position = position WHERE false');
+}
+
 /** What an interrupted rebuild has left is of use only to the version that began it. */
 function forgetOtherVersion(live: Database, { name, version, tables }: Projection) {
   const begun = live
@@ -78,6 +95,39 @@ function forgetOtherVersion(live: Database, { name, version, tables }: Projectio
     live.run('DELETE FROM beside.parked_events WHERE projection = ?', [name]);
     live.run('DELETE FROM beside.checkpoints WHERE projection = ?', [name]);
   })();
+}
+
+/**
+ * Nothing but the swap reads these rows: no secondary indexes, no waiting for the disk. A rebuild that
+ * was interrupted goes on, unless a power loss has damaged its file.
+ */
+function openBeside(file: string): ReadModel & { readonly close: () => void } {
+  if (existsSync(file) && !isIntact(file)) removeFile(file);
+  const database = openForWriting(file, 'none');
+  migrateFile(database, migrations);
+  const indexes = database
+    .query<{ name: string }, []>("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    .all();
+  for (const { name } of indexes) database.run(`DROP INDEX "${name}"`);
+  return { ...readModelOn(database), close: () => database.close() };
+}
+
+function isIntact(file: string): boolean {
+  const database = new Database(file);
+  try {
+    const row = database.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get();
+    return row?.quick_check === 'ok';
+  } catch (error) {
+    if (/^SQLITE_(NOTADB|CORRUPT)/.test((error as { code?: string }).code ?? '')) return false;
+    throw error;
+  } finally {
+    database.close();
+  }
+}
+
+/** Removes a database file with its WAL. */
+export function removeFile(file: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
 }
 
 function replaceTable(live: Database, table: string) {
@@ -117,12 +167,23 @@ function readModelOn(database: Database): ReadModel {
     for (const position of batch.unparked) unpark.run(projection, position);
   }
 
+  let commits = 0;
+  function boundWal() {
+    commits += 1;
+    if (commits % commitsBetweenLooks !== 0) return;
+    const { size } = statSync(`${database.filename}-wal`);
+    if (size > walBytesMax) database.run('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
   const applyAll = database.transaction((batches: readonly ProjectionBatch[]) => batches.forEach(applyBatch));
   return {
     checkpoints: async () => new Map(checkpoints.all().map(({ projection, ...at }) => [projection, at])),
     parked: async () => parked.all(),
     begin: async (projection, version) => void begin.run(projection, version),
-    apply: async (batches) => applyAll.immediate(batches),
+    apply: async (batches) => {
+      applyAll.immediate(batches);
+      boundWal();
+    },
   };
 }
 

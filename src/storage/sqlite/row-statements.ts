@@ -1,12 +1,16 @@
 // Turns row changes into prepared statements, one for each shape of change, prepared on first use.
-import type { Database } from 'bun:sqlite';
-import { and, eq, sql } from 'drizzle-orm';
+// Drizzle writes the SQL and says how each column is encoded; binding is done here, because a replay
+// binds millions of rows.
+import type { Database, SQLQueryBindings } from 'bun:sqlite';
+import { and, eq, is, Param, Placeholder, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/bun-sqlite';
 import { getTableConfig, type SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { RowChange } from '../../kernel/projection.ts';
 
 type Values = Record<string, unknown>;
-type Statement = { readonly run: (values: Values) => unknown };
+type Statement = { readonly run: (values: Values) => { readonly changes: number } };
+type Query = { readonly sql: string; readonly params: readonly unknown[] };
+type Binding = (values: Values) => SQLQueryBindings;
 type Columns = Record<string, SQLiteColumn>;
 
 /** A change that needs a row which is not there. */
@@ -34,16 +38,23 @@ export function rowStatements(database: Database) {
   }
 
   function prepare(change: RowChange<SQLiteTable>): Statement {
+    const query = describe(change);
+    const statement = database.query<unknown, SQLQueryBindings[]>(query.sql);
+    const bindings = query.params.map(bindingOf);
+    return { run: (values) => statement.run(...bindings.map((bind) => bind(values))) };
+  }
+
+  function describe(change: RowChange<SQLiteTable>): Query {
     const { table } = change;
     switch (change.kind) {
       case 'insert':
-        return db.insert(table).values(placeholders(Object.keys(change.row))).prepare();
+        return db.insert(table).values(placeholders(Object.keys(change.row))).toSQL();
       case 'patch':
         return db
           .update(table)
           .set(placeholders(Object.keys(change.values)))
           .where(matching(table, Object.keys(change.key)))
-          .prepare();
+          .toSQL();
       case 'increment': {
         const columns = table as unknown as Columns;
         const sums = Object.keys(change.by).map((name) => [
@@ -54,10 +65,10 @@ export function rowStatements(database: Database) {
           .update(table)
           .set(Object.fromEntries(sums) as never)
           .where(matching(table, Object.keys(change.key)))
-          .prepare();
+          .toSQL();
       }
       case 'remove':
-        return db.delete(table).where(matching(table, Object.keys(change.key))).prepare();
+        return db.delete(table).where(matching(table, Object.keys(change.key))).toSQL();
     }
   }
 
@@ -65,11 +76,21 @@ export function rowStatements(database: Database) {
   return function run(change: RowChange<SQLiteTable>): void {
     const { shape, values } = shapeOf(change);
     const statement = statementFor(change.table, shape, () => prepare(change));
-    const { changes } = statement.run(values) as { changes: number };
+    const { changes } = statement.run(values);
     if (changes === 0) {
       throw new NoSuchRow(`${getTableConfig(change.table).name} has no row for ${JSON.stringify(values)}.`);
     }
   };
+}
+
+/** How one parameter gets its value: a placeholder, encoded as its column wants it. */
+function bindingOf(parameter: unknown): Binding {
+  if (is(parameter, Placeholder)) return (values) => values[parameter.name] as SQLQueryBindings;
+  if (is(parameter, Param) && is(parameter.value, Placeholder)) {
+    const { encoder, value } = parameter;
+    return (values) => encoder.mapToDriverValue(values[value.name]) as SQLQueryBindings;
+  }
+  return () => parameter as SQLQueryBindings;
 }
 
 function placeholders(names: readonly string[]) {

@@ -1,0 +1,343 @@
+import { createHmac } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import {
+  promote,
+  signIn,
+  signUp,
+  startServer,
+  temporaryDirectory,
+  type TestServer,
+  testPassword,
+} from '../../src/testing/server.ts';
+import { watchStatuses } from './declared.ts';
+import { expectProblem, send } from './requests.ts';
+
+const statuses = watchStatuses();
+const secret = 'a secret of the tests, long enough 1';
+const oldSecret = 'a secret of the tests, long enough 2';
+const others = { refresh: [secret], crypto: [secret] };
+let server: TestServer;
+let ada: Awaited<ReturnType<typeof signUp>>;
+
+beforeAll(async () => {
+  server = await startServer({ secrets: { ...others, jwt: [secret] } });
+  ada = await signUp(server.url);
+});
+afterAll(() => server.stop());
+
+const profile = (token: string, url = server.url) => send(url, 'GET /profile', { token });
+
+function auth(action: 'refresh' | 'logout', cookie?: string, url = server.url) {
+  return send(url, `POST /auth/${action}`, cookie === undefined ? {} : { headers: { cookie } });
+}
+
+const cookieOf = (response: Response) =>
+  response.headers.get('set-cookie')?.split(';')[0] ?? 'no cookie';
+
+async function expectSignedOut(response: Response) {
+  expect(response.headers.get('www-authenticate')).toStartWith('Bearer');
+  await expectProblem(response, 401, 'UNAUTHORIZED');
+}
+
+type Parts = { readonly [name: string]: unknown };
+
+const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+const decoded = (part = '') => JSON.parse(Buffer.from(part, 'base64url').toString()) as Parts;
+
+/** Ada's token with other claims, another header or another signature. */
+function forge(claims: Parts = {}, header: Parts = {}, sign = hmac('sha256', secret)) {
+  const [head, body] = ada.accessToken.split('.');
+  const unsigned = [
+    { ...decoded(head), ...header },
+    { ...decoded(body), ...claims },
+  ]
+    .map(encoded)
+    .join('.');
+  return `${unsigned}.${sign(unsigned)}`;
+}
+
+function hmac(hash: string, key: string) {
+  return (text: string) => createHmac(hash, key).update(text).digest('base64url');
+}
+
+/** Other claims under the old signature. */
+function altered(claims: Parts) {
+  const [head, body, signature] = ada.accessToken.split('.');
+  return [head, encoded({ ...decoded(body), ...claims }), signature].join('.');
+}
+
+describe('an access token', () => {
+  const now = Math.floor(Date.now() / 1_000);
+
+  test('lets its user in, as `Bearer` in any case', async () => {
+    for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
+      const headers = { authorization: `${scheme} ${ada.accessToken}` };
+      expect((await send(server.url, 'GET /profile', { headers })).status).toBe(200);
+    }
+  });
+
+  test('ends within a quarter of an hour', () => {
+    const { iat, exp } = decoded(ada.accessToken.split('.')[1]);
+    expect(Number(exp) - Number(iat)).toBe(900);
+  });
+
+  test('holds no address, no name and no secret', () => {
+    const text = JSON.stringify(decoded(ada.accessToken.split('.')[1]));
+    for (const word of [ada.email, ada.user.name, secret]) expect(text).not.toContain(word);
+  });
+
+  test('signed as ours are is let in', async () => {
+    expect((await profile(forge({ jti: 'another' }))).status).toBe(200);
+  });
+
+  test.each([
+    ['is expired', () => forge({ iat: now - 1_000, exp: now - 1 })],
+    ['never expires', () => forge({ exp: undefined })],
+    ['is not yet valid', () => forge({ nbf: now + 600 })],
+    ['is for others', () => forge({ aud: 'others' })],
+    ['is from others', () => forge({ iss: 'others' })],
+    ['has no session', () => forge({ sid: undefined })],
+    ['has no user', () => forge({ sub: undefined })],
+    ['is of another kind', () => forge({}, { typ: 'refresh' })],
+    ['is signed with another key', () => forge({}, {}, hmac('sha256', oldSecret))],
+    ['is signed with an empty key', () => forge({}, {}, hmac('sha256', ''))],
+    ['is signed in another way', () => forge({}, { alg: 'HS512' }, hmac('sha512', secret))],
+    ['says another way than it is signed', () => forge({}, { alg: 'HS512' })],
+    ['is not signed', () => forge({}, { alg: 'none' }, () => '')],
+    ['is not signed, in other case', () => forge({}, { alg: 'nOnE' }, () => '')],
+    ['lost its signature', () => ada.accessToken.replace(/[^.]*$/, '')],
+    ['has another role', () => altered({ role: 'admin' })],
+    ['has another user', () => altered({ sub: 'somebody' })],
+    ['is no token', () => 'nonsense'],
+    ['is empty', () => ''],
+    ['is very long', () => 'x'.repeat(8_000)],
+    ['is the refresh token', () => ada.cookie.replace(/^[^=]*=/, '')],
+  ])('that %s is refused', async (_, make) => {
+    await expectSignedOut(await profile(make()));
+  });
+
+  test.each(['Basic YTpi', 'Bearer', 'Token x'])('is not %p', async (authorization) => {
+    await expectSignedOut(await send(server.url, 'GET /profile', { headers: { authorization } }));
+  });
+
+  test('is not looked for in the address', async () => {
+    await expectSignedOut(await send(server.url, `GET /profile?token=${ada.accessToken}`));
+  });
+});
+
+describe('the refresh cookie', () => {
+  test('is for the server alone: no script, no other site, no other path', async () => {
+    const json = { email: ada.email, password: testPassword };
+    const login = await send(server.url, 'POST /auth/login', { json });
+    const attributes = login.headers.get('set-cookie')!.split('; ').slice(1);
+    expect(attributes).toContain('HttpOnly');
+    expect(attributes).toContain('SameSite=Strict');
+    expect(attributes).toContain('Path=/auth');
+    expect(attributes).toContain('Max-Age=604800');
+    expect(attributes).not.toContain('Secure');
+  });
+
+  test('is for encrypted connections alone in production', async () => {
+    const secrets = { ...others, jwt: [secret] };
+    const production = await startServer({ secrets, isProduction: true });
+    const { email } = await signUp(production.url);
+    const json = { email, password: testPassword };
+    const login = await send(production.url, 'POST /auth/login', { json });
+    expect(login.headers.get('set-cookie')).toContain('; Secure');
+    await production.stop();
+  });
+
+  test('brings a new access token and a new cookie', async () => {
+    const { cookie, user } = await signUp(server.url);
+    const response = await auth('refresh', cookie);
+    expect(response.status).toBe(200);
+    const body = (await response.json()) as { accessToken: string; user: unknown };
+    expect(body).toEqual({ accessToken: expect.any(String), user });
+    expect((await profile(body.accessToken)).status).toBe(200);
+    const next = cookieOf(response);
+    expect(next).not.toBe(cookie);
+    expect((await auth('refresh', next)).status).toBe(200);
+  });
+
+  test('used twice ends its whole family, access tokens too', async () => {
+    const { cookie, accessToken, email } = await signUp(server.url);
+    const other = await signIn(server.url, email);
+    const refreshed = await auth('refresh', cookie);
+    const { accessToken: second } = (await refreshed.json()) as { accessToken: string };
+    const again = await auth('refresh', cookie);
+    expect(again.headers.get('set-cookie')).toMatch(/^refold_refresh=;.*Max-Age=0/);
+    await expectSignedOut(again);
+    await expectSignedOut(await auth('refresh', cookieOf(refreshed)));
+    await expectSignedOut(await profile(accessToken));
+    await expectSignedOut(await profile(second));
+    expect((await profile(other.accessToken)).status).toBe(200);
+  });
+
+  test('used by five at once lets in one at most', async () => {
+    const { cookie } = await signUp(server.url);
+    const responses = await Promise.all(Array.from({ length: 5 }, () => auth('refresh', cookie)));
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(responses.filter(({ status }) => status === 401)).toHaveLength(4);
+  });
+
+  test.each([
+    ['missing', () => undefined],
+    ['empty', () => 'refold_refresh='],
+    ['nonsense', () => 'refold_refresh=nonsense'],
+    ['altered', () => `${ada.cookie.slice(0, -2)}AA`],
+    [
+      'of another session',
+      () => ada.cookie.replace(/=[^.]*/, '=019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'),
+    ],
+    ['an access token', () => `refold_refresh=${ada.accessToken}`],
+  ])('that is %s is refused', async (_, make) => {
+    await expectSignedOut(await auth('refresh', make()));
+    expect((await profile(ada.accessToken)).status).toBe(200);
+  });
+});
+
+describe('signing out', () => {
+  test.each([
+    ['with the token', ({ accessToken: token }: typeof ada) => ({ token })],
+    ['with the cookie', ({ cookie }: typeof ada) => ({ headers: { cookie } })],
+  ])('%s ends the session at once', async (_, proof) => {
+    const grace = await signUp(server.url);
+    const other = await signIn(server.url, grace.email);
+    expect((await profile(grace.accessToken)).status).toBe(200);
+    const response = await send(server.url, 'POST /auth/logout', proof(grace));
+    expect(response.status).toBe(204);
+    await expectSignedOut(await profile(grace.accessToken));
+    await expectSignedOut(await auth('refresh', grace.cookie));
+    expect((await profile(other.accessToken)).status).toBe(200);
+    expect((await auth('refresh', other.cookie)).status).toBe(200);
+  });
+
+  test('takes the cookie away', async () => {
+    const { cookie } = await signUp(server.url);
+    const response = await auth('logout', cookie);
+    expect(response.headers.get('set-cookie')).toMatch(/^refold_refresh=;.*Max-Age=0/);
+  });
+
+  test('is for those who are signed in', async () => {
+    await expectSignedOut(await auth('logout'));
+    await expectSignedOut(await auth('logout', 'refold_refresh=nonsense'));
+  });
+
+  test('lasts through a restart; who stayed stays signed in', async () => {
+    const { path: directory, remove } = temporaryDirectory();
+    const before = await startServer({ directory });
+    const [gone, stayed] = [await signUp(before.url), await signUp(before.url)];
+    await auth('logout', gone.cookie, before.url);
+    await before.stop();
+    const after = await startServer({ directory });
+    await expectSignedOut(await profile(gone.accessToken, after.url));
+    expect((await profile(stayed.accessToken, after.url)).status).toBe(200);
+    expect((await auth('refresh', stayed.cookie, after.url)).status).toBe(200);
+    await after.stop();
+    remove();
+  });
+});
+
+describe('changing the password', () => {
+  test('ends every other session and keeps this one', async () => {
+    const here = await signUp(server.url);
+    const there = await signIn(server.url, here.email);
+    const passwords = { currentPassword: testPassword, newPassword: 'another long password' };
+    expect((await here.client.profile.password.post(passwords)).status).toBe(204);
+    expect((await profile(here.accessToken)).status).toBe(200);
+    expect((await auth('refresh', here.cookie)).status).toBe(200);
+    await expectSignedOut(await profile(there.accessToken));
+    await expectSignedOut(await auth('refresh', there.cookie));
+  });
+});
+
+describe('rotating the secret', () => {
+  test('lets in the tokens of the old one, until it is taken away', async () => {
+    const { path: directory, remove } = temporaryDirectory();
+    const start = (jwt: readonly string[]) =>
+      startServer({ directory, secrets: { ...others, jwt } });
+    const first = await start([oldSecret]);
+    const grace = await signUp(first.url);
+    await first.stop();
+    const second = await start([secret, oldSecret]);
+    expect((await profile(grace.accessToken, second.url)).status).toBe(200);
+    const { accessToken } = await signIn(second.url, grace.email);
+    await second.stop();
+    const third = await start([secret]);
+    await expectSignedOut(await profile(grace.accessToken, third.url));
+    expect((await profile(accessToken, third.url)).status).toBe(200);
+    await third.stop();
+    remove();
+  });
+});
+
+describe('a change of role', () => {
+  let own: TestServer;
+  let admin: Awaited<ReturnType<typeof promote>>;
+  let adminId: string;
+
+  beforeAll(async () => {
+    own = await startServer();
+    const root = await signUp(own.url);
+    adminId = root.user.id;
+    admin = await promote(own, adminId, root.email);
+  });
+  afterAll(() => own.stop());
+
+  const become = (token: string, id: string, role: string) =>
+    send(own.url, `PATCH /admin/users/${id}/role`, { token, json: { role } });
+  const list = (token: string) => send(own.url, 'GET /admin/users', { token });
+
+  test('counts at once, with the old token, both ways', async () => {
+    const { user, accessToken } = await signUp(own.url);
+    await expectProblem(await list(accessToken), 403, 'FORBIDDEN');
+    expect((await become(admin.accessToken, user.id, 'admin')).status).toBe(200);
+    expect((await list(accessToken)).status).toBe(200);
+    expect((await become(admin.accessToken, user.id, 'user')).status).toBe(200);
+    await expectProblem(await list(accessToken), 403, 'FORBIDDEN');
+  });
+
+  test('cannot take away the last admin', async () => {
+    for (const role of ['user', 'moderator']) {
+      const response = await become(admin.accessToken, adminId, role);
+      await expectProblem(response, 409, 'LAST_ADMIN');
+    }
+    expect((await list(admin.accessToken)).status).toBe(200);
+  });
+
+  test('leaves one of two admins who demote each other at once', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { user, accessToken } = await signUp(own.url);
+      await become(admin.accessToken, user.id, 'admin');
+      const responses = await Promise.all([
+        become(admin.accessToken, user.id, 'user'),
+        become(accessToken, adminId, 'user'),
+      ]);
+      const codes = responses.map(({ status }) => status).toSorted();
+      expect([
+        [200, 403],
+        [200, 409],
+      ]).toContainEqual(codes);
+      const left = [admin.accessToken, accessToken].map(list);
+      const admins = (await Promise.all(left)).filter(({ status }) => status === 200);
+      expect(admins).toHaveLength(1);
+      if (responses[1]!.status === 200) await become(accessToken, adminId, 'admin');
+      await become(admin.accessToken, user.id, 'user');
+    }
+  });
+
+  test('lasts through a restart, with the old token', async () => {
+    const { path: directory, remove } = temporaryDirectory();
+    const before = await startServer({ directory });
+    const grace = await signUp(before.url);
+    await promote(before, grace.user.id, grace.email);
+    await before.stop();
+    const after = await startServer({ directory });
+    const response = await send(after.url, 'GET /admin/users', { token: grace.accessToken });
+    expect(response.status).toBe(200);
+    await after.stop();
+    remove();
+  });
+});
+
+statuses.testsThatAllAreDeclared(() => server.url);

@@ -1,0 +1,189 @@
+import { Database } from 'bun:sqlite';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { caughtUp, signUpActors } from '../../src/testing/actors.ts';
+import { runCommand, spawnCommand } from '../../src/testing/command-line.ts';
+import { contradictions, createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
+import { seededRandom } from '../../src/testing/random.ts';
+import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
+import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+
+const commandCount = 10_000;
+const names = ['users', 'products', 'messages'] as const;
+
+const temporary = temporaryDirectory();
+const directory = temporary.path;
+const random = seededRandom('rebuild equals live');
+const record = emptyRecord();
+let server: Awaited<ReturnType<typeof spawnServer>> | undefined;
+let actors: Awaited<ReturnType<typeof signUpActors>>;
+let load: ReturnType<typeof createLoad>;
+
+async function start() {
+  server = await spawnServer(directory);
+  return server.url;
+}
+
+async function stop() {
+  server?.child.kill('SIGTERM');
+  expect(await server?.child.exited ?? 0).toBe(0);
+  server = undefined;
+}
+
+async function run(url: string, count: number, clients = 16) {
+  const { length: before } = record.acknowledged;
+  const isEnough = () => record.acknowledged.length >= before + count;
+  await drive({ url, load, record, clients, isEnough });
+}
+
+/** Rows that no event has made, so that a rebuild that does nothing is found out. */
+function spoil() {
+  const database = new Database(join(directory, 'read-model.db'));
+  database.run('PRAGMA busy_timeout = 5000');
+  database.run("UPDATE products SET name = 'spoiled' WHERE rowid IN (SELECT rowid FROM products LIMIT 5)");
+  database.run('DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages LIMIT 5)');
+  database.run("UPDATE users SET role = 'admin'");
+  database.close();
+}
+
+async function expectEqualToFold() {
+  expect(differences(dumpReadModels(directory), await foldReadModels(directory))).toEqual([]);
+}
+
+async function waitForHead(url: string) {
+  await caughtUp(url, actors.admin.accessToken, (await readLog(directory)).length);
+}
+
+beforeAll(async () => {
+  const url = await start();
+  actors = await signUpActors({ url, directory }, 5);
+  load = createLoad(random, actors.actors, 0.2);
+  await run(url, commandCount);
+  for (const { client } of actors.users) {
+    const change = { currentPassword: 'a long enough password', newPassword: 'another long password' };
+    expect((await client.profile.password.post(change)).status).toBe(204);
+  }
+  await waitForHead(url);
+}, 60_000);
+
+afterAll(async () => {
+  await stop();
+  temporary.remove();
+});
+
+describe(`after ${commandCount} mixed commands`, () => {
+  test('the log holds what was acknowledged', async () => {
+    const events = await readLog(directory);
+    expect(contradictions(record, events)).toEqual([]);
+    expect(new Set(events.map(({ type }) => type)).size).toBe(10);
+    expect(record.unknown).toEqual([]);
+  });
+
+  test('the live rows are what a fold of the log gives', async () => {
+    const dump = dumpReadModels(directory);
+    expect(Object.keys(dump).toSorted()).toEqual(['checkpoints', 'messages', 'parked_events', 'products', 'users']);
+    expect(dump['products']!.length).toBeGreaterThan(500);
+    await expectEqualToFold();
+  });
+
+  test('a start without read models builds them again', async () => {
+    const live = dumpReadModels(directory);
+    await stop();
+    expect(differences(dumpReadModels(directory), live)).toEqual([]);
+    for (const suffix of ['', '-wal', '-shm']) {
+      rmSync(join(directory, `read-model.db${suffix}`), { force: true });
+    }
+    await waitForHead(await start());
+    expect(differences(dumpReadModels(directory), live)).toEqual([]);
+  }, 30_000);
+
+  test('`bun run replay` with the server stopped gives the same rows', async () => {
+    const live = dumpReadModels(directory);
+    await stop();
+    spoil();
+    expect(differences(dumpReadModels(directory), live)).not.toEqual([]);
+    const replay = Bun.spawn([process.execPath, 'run', 'replay'], {
+      cwd: join(import.meta.dir, '../..'),
+      env: { ...process.env, NODE_ENV: 'test', DATABASE_URL: `sqlite:${directory}` },
+      stdout: 'pipe',
+      stderr: 'pipe',
+    });
+    const said = await replay.stdout.text();
+    expect({ exitCode: await replay.exited, said }).toEqual({
+      exitCode: 0,
+      said: `Rebuilt users, products, messages from ${(await readLog(directory)).length} events.\n`,
+    });
+    expect(differences(dumpReadModels(directory), live)).toEqual([]);
+  }, 30_000);
+
+  test('a replay killed half-way leaves the live rows alone, and the next one finishes', async () => {
+    await stop();
+    spoil();
+    const spoiled = dumpReadModels(directory);
+    const { length: head } = await readLog(directory);
+    const beside = join(directory, `rebuild-${names.toSorted().join('-')}.db`);
+    const attemptsMax = 20;
+    let reached = 0;
+    for (let attempt = 1; attempt <= attemptsMax && reached === 0; attempt += 1) {
+      const replay = spawnCommand(['replay'], { directory });
+      while (replay.exitCode === null && replayedIn(beside) === 0) await turn();
+      replay.kill('SIGKILL');
+      await replay.exited;
+      reached = replayedIn(beside);
+    }
+    expect(reached).toBeWithin(1, head);
+    expect(differences(dumpReadModels(directory), spoiled)).toEqual([]);
+    expect(await runCommand(['replay'], { directory })).toMatchObject({ exitCode: 0 });
+    await expectEqualToFold();
+    expect(existsSync(beside)).toBe(false);
+  }, 60_000);
+
+  test('a replay beside a server that goes on taking commands', async () => {
+    const url = await start();
+    spoil();
+    let isReplayed = false;
+    const replay = runCommand(['replay'], { directory }).finally(() => (isReplayed = true));
+    const { length: before } = record.acknowledged;
+    await drive({ url, load, record, clients: 4, isEnough: () => isReplayed });
+    expect(await replay).toMatchObject({ exitCode: 0 });
+    expect(record.acknowledged.length).toBeGreaterThan(before);
+    await run(url, 200);
+    await waitForHead(url);
+    await expectEqualToFold();
+    expect(contradictions(record, await readLog(directory))).toEqual([]);
+  }, 60_000);
+
+  test.each(names)('POST /admin/projections/%s/rebuild under load', async (name) => {
+    const url = server?.url ?? (await start());
+    spoil();
+    const { admin } = actors.admin.client;
+    const begun = await admin.projections({ name }).rebuild.post();
+    expect({ status: begun.status, error: begun.error?.value }).toEqual({ status: 202, error: undefined });
+    const isRebuilding = async () => {
+      const { data } = await admin.projections.get();
+      return data!.data.some(({ status }) => status === 'rebuilding');
+    };
+    while (await isRebuilding()) await run(url, 20, 4);
+    await waitForHead(url);
+    const table = (dump: ReturnType<typeof dumpReadModels>) => ({ [name]: dump[name] ?? [] });
+    const fold = await foldReadModels(directory);
+    expect(differences(table(dumpReadModels(directory)), table(fold))).toEqual([]);
+    if (name === names.at(-1)) await expectEqualToFold();
+  }, 60_000);
+});
+
+/** The position that a rebuild has reached in its own file. */
+function replayedIn(file: string): number {
+  if (!existsSync(file)) return 0;
+  try {
+    const database = new Database(file, { readonly: true });
+    const row = database.query<{ position: number }, []>('SELECT max(position) AS position FROM checkpoints').get();
+    database.close();
+    return row?.position ?? 0;
+  } catch {
+    return 0; // it is just being made
+  }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
