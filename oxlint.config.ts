@@ -163,8 +163,11 @@ export default defineConfig({
     'unicorn/filename-case': ['error', { case: 'kebabCase' }],
     // Meant for windows; here messages go to workers, which have no origin.
     'unicorn/require-post-message-target-origin': 'off',
+    // A small function stands beside what uses it, though it captures nothing.
+    'unicorn/consistent-function-scoping': 'off',
     'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
-    'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+    // A factory holds its functions: its length is that of a small file, not of one function.
+    'max-lines-per-function': ['error', { max: 100, skipBlankLines: true, skipComments: true }],
     'max-params': ['error', { max: 4 }],
     'no-console': 'error',
   },
@@ -214,7 +217,7 @@ export default defineConfig({
     }),
     ...layer('cli', {
       folders: folders.filter((folder) => folder !== 'testing' && folder !== 'cli'),
-      roots: ['app.ts', 'config.ts'],
+      roots: ['app.ts', 'config.ts', 'control.ts', 'main.ts', 'read-side.ts', 'secrets.ts'],
       packages: 'any',
     }),
     {

@@ -1,5 +1,6 @@
 // The composition root: names every part and wires it, decides nothing.
 import { join } from 'node:path';
+import { version } from '../package.json';
 import { drizzle } from 'drizzle-orm/bun-sqlite';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
@@ -113,9 +114,12 @@ export async function createApplication(config: Config, logger: Logger) {
     projections: projectionControl(readSide, log.head, logger),
     checks: readinessChecks(readSide, log.head, () => writerFailure),
     corsOrigins: config.corsOrigins,
+    version,
   });
   const pruning = setInterval(() => {
-    vault.prune(clock.now()).catch((error) => logger.error({ err: error }, 'pruning the vault failed'));
+    vault
+      .prune(clock.now())
+      .catch((error) => logger.error({ err: error }, 'pruning the vault failed'));
   }, pruneMs);
   pruning.unref();
 

@@ -3,11 +3,19 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 
 const Environment = Type.Object({
-  NODE_ENV: Type.Union(['development', 'test', 'production'].map((name) => Type.Literal(name)), {
-    default: 'development',
-    description: 'one of development, test, production',
+  NODE_ENV: Type.Union(
+    ['development', 'test', 'production'].map((name) => Type.Literal(name)),
+    {
+      default: 'development',
+      description: 'one of development, test, production',
+    },
+  ),
+  PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65_535,
+    default: 3_000,
+    description: 'a port from 0 to 65535',
   }),
-  PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 3_000, description: 'a port from 0 to 65535' }),
   HOST: Type.String({ minLength: 1, default: '0.0.0.0', description: 'an address to listen on' }),
   DATABASE_URL: Type.String({
     pattern: '^(sqlite:|file:)?[^:]+$',
@@ -19,7 +27,9 @@ const Environment = Type.Object({
   CRYPTO_SECRET: Type.Optional(secretList()),
   CORS_ORIGINS: Type.String({ default: '', description: 'origins separated by commas, or *' }),
   LOG_LEVEL: Type.Union(
-    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map((name) => Type.Literal(name)),
+    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map((name) =>
+      Type.Literal(name),
+    ),
     { default: 'info', description: 'one of trace, debug, info, warn, error, fatal, silent' },
   ),
   RATE_LIMIT_AUTH: Type.Optional(limit('sign-ins and registrations')),
@@ -27,7 +37,10 @@ const Environment = Type.Object({
 });
 
 function secretList() {
-  return Type.String({ pattern: '^[^,]{32,}(,[^,]{32,})*$', description: '32 characters or more, several separated by commas' });
+  return Type.String({
+    pattern: '^[^,]{32,}(,[^,]{32,})*$',
+    description: '32 characters or more, several separated by commas',
+  });
 }
 
 function limit(what: string) {
@@ -69,7 +82,9 @@ export class InvalidConfig extends Error {
 /** @throws InvalidConfig with every problem. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(
-    Object.keys(Environment.properties).flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+    Object.keys(Environment.properties).flatMap((name) =>
+      environment[name] ? [[name, environment[name]]] : [],
+    ),
   );
   const values = Value.Convert(Environment, Value.Default(Environment, given)) as Environment;
   const problems = [...invalid(values), ...unsafe(values)];
@@ -92,7 +107,9 @@ function unsafe({ NODE_ENV, CORS_ORIGINS, ...values }: Environment): string[] {
   const repeated = (['JWT_SECRET', 'JWT_REFRESH_SECRET', 'CRYPTO_SECRET'] as const)
     .filter((name) => values[name]?.split(',').some(isGuessable))
     .map((name) => `${name} must not be a known default or a repeated character.`);
-  const open = list(CORS_ORIGINS).includes('*') ? ['CORS_ORIGINS must not be * in production.'] : [];
+  const open = list(CORS_ORIGINS).includes('*')
+    ? ['CORS_ORIGINS must not be * in production.']
+    : [];
   return [...missing, ...repeated, ...open];
 }
 
@@ -123,5 +140,8 @@ function toConfig(values: Environment): Config {
 }
 
 function list(text: string): string[] {
-  return text.split(',').map((part) => part.trim()).filter(Boolean);
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
 }

@@ -22,7 +22,10 @@ export const controlSocket = (directory: string) => join(directory, 'control.soc
 export function openControl(directory: string, edge: Edge, logger: Logger) {
   const unix = controlSocket(directory);
   if (unix.length > pathLengthMax) {
-    logger.warn({ unix }, 'the path is too long for a control socket; jobs need the server stopped');
+    logger.warn(
+      { unix },
+      'the path is too long for a control socket; jobs need the server stopped',
+    );
     return { close: async () => {} };
   }
   if (existsSync(unix)) rmSync(unix); // left by a process that was killed: the lock is ours
@@ -48,7 +51,8 @@ function runJob(edge: Edge, job: Job, args: unknown): ReadableStream<Uint8Array>
   const encoder = new TextEncoder();
   return new ReadableStream({
     async start(controller) {
-      const send = (line: JobLine) => controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
+      const send = (line: JobLine) =>
+        controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`));
       try {
         const done = await job(edge, args as never, (...progress) => send({ progress }));
         send({ done });

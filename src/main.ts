@@ -11,7 +11,10 @@ export async function serve(): Promise<void> {
   const application = await createApplication(config, logger);
   const url = application.listen();
   const control = openControl(config.dataDirectory, application.edge, logger);
-  logger.info({ url: url.href, docs: new URL('/docs', url).href, data: config.dataDirectory }, 'listening');
+  logger.info(
+    { url: url.href, docs: new URL('/docs', url).href, data: config.dataDirectory },
+    'listening',
+  );
 
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', () => resolve('SIGTERM'));

@@ -11,11 +11,17 @@ const lagMax = 10_000;
 
 type Head = () => Promise<Position>;
 
-export function projectionControl(readSide: ReadSide, head: Head, logger: Logger): ProjectionControl {
+export function projectionControl(
+  readSide: ReadSide,
+  head: Head,
+  logger: Logger,
+): ProjectionControl {
   return {
     async list() {
       const newest = await head();
-      return projections.map(({ name, version }) => view(readSide, { name, version, head: newest }));
+      return projections.map(({ name, version }) =>
+        view(readSide, { name, version, head: newest }),
+      );
     },
     rebuild(name) {
       if (!projections.some((one) => one.name === name)) return 'unknown';
@@ -48,11 +54,21 @@ function view(
     progress: head === 0 ? 1 : Math.min(1, reached / head),
     parked: parked
       .filter(({ projection }) => projection === name)
-      .map(({ position, stream, type, time, reason }) => ({ position, stream, type, time, reason })),
+      .map(({ position, stream, type, time, reason }) => ({
+        position,
+        stream,
+        type,
+        time,
+        reason,
+      })),
   };
 }
 
-export function readinessChecks(readSide: ReadSide, head: Head, writerFailure: () => Error | undefined) {
+export function readinessChecks(
+  readSide: ReadSide,
+  head: Head,
+  writerFailure: () => Error | undefined,
+) {
   return async (): Promise<Check[]> => {
     const failure = writerFailure();
     const { state, error } = readSide.status();

@@ -16,7 +16,10 @@ import { openVaultReader } from './storage/sqlite/vault-reader.ts';
 import { createWakeUp } from './storage/wake-up.ts';
 import { serveRequests } from './storage/worker-client.ts';
 
-export type ReadSideSettings = { readonly directory: string; readonly cryptoSecrets: readonly string[] };
+export type ReadSideSettings = {
+  readonly directory: string;
+  readonly cryptoSecrets: readonly string[];
+};
 
 /** What the projector tells without being asked. */
 export type ProjectorEvent =

@@ -50,7 +50,9 @@ export async function openReadSide(
     onProgress();
     settle(({ position }) => position <= progress.applied);
   });
-  const client = createWorkerClient(worker, (error) => become({ state: 'stopped', error: error.message }));
+  const client = createWorkerClient(worker, (error) =>
+    become({ state: 'stopped', error: error.message }),
+  );
   try {
     await client.ask('follow', settings);
   } catch (error) {

@@ -10,7 +10,9 @@ export function developmentSecrets(directory: string): Secrets {
     return JSON.parse(readFileSync(file, 'utf8')) as Secrets;
   }
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const fresh = () => [Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url')];
+  const fresh = () => [
+    Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url'),
+  ];
   const secrets: Secrets = { jwt: fresh(), refresh: fresh(), crypto: fresh() };
   try {
     writeFileSync(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: 'wx' });

@@ -20,7 +20,8 @@ export function createPasswords() {
 
   return {
     /** @throws Overloaded when too many wait for a hash. */
-    hash: async (password: string) => run(() => Bun.password.hash(password.normalize('NFC'), argon2id)),
+    hash: async (password: string) =>
+      run(() => Bun.password.hash(password.normalize('NFC'), argon2id)),
 
     /**
      * Takes as long for an unknown account (`hash` undefined) as for a wrong password.

@@ -34,7 +34,9 @@ export async function createAdmin({ email, name }: { email: string; name: string
     case 'already-admin':
       return say(`${email.trim()} is an admin already.`);
     default:
-      throw new UsageError('A password has 8 to 256 characters and is none that everybody tries first.');
+      throw new UsageError(
+        'A password has 8 to 256 characters and is none that everybody tries first.',
+      );
   }
 }
 
@@ -54,7 +56,9 @@ export async function replay(wanted: readonly string[]): Promise<void> {
   const known = projections.map(({ name }) => name);
   const unknown = wanted.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new UsageError(`There is no projection ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
+    throw new UsageError(
+      `There is no projection ${unknown.join(', ')}. There are: ${known.join(', ')}.`,
+    );
   }
   const { directory, cryptoSecrets } = readSideSettings();
   const log = openLogReader(join(directory, 'log.db'));
@@ -64,7 +68,9 @@ export async function replay(wanted: readonly string[]): Promise<void> {
   bar.update(0, head);
   try {
     const names = wanted.length > 0 ? wanted : known;
-    await rebuildReadModels({ directory, cryptoSecrets }, names, (position) => bar.update(position, head));
+    await rebuildReadModels({ directory, cryptoSecrets }, names, (position) =>
+      bar.update(position, head),
+    );
     bar.stop();
     say(`Rebuilt ${names.join(', ')} from ${head} events.`);
   } finally {

@@ -11,7 +11,8 @@ export type CreateAdmin = {
 };
 
 export type AdminCreated = {
-  readonly outcome: 'created' | 'promoted' | 'already-admin' | 'password-needed' | 'password-refused';
+  readonly outcome:
+    'created' | 'promoted' | 'already-admin' | 'password-needed' | 'password-refused';
 };
 
 /** Promotes the account with that address, or makes one. */
@@ -22,7 +23,8 @@ export async function createAdmin(edge: Edge, args: CreateAdmin): Promise<AdminC
   const { password } = args;
   if (password === null) return { outcome: 'password-needed' };
   const length = [...password].length;
-  if (length < 8 || length > 256 || isCommonPassword(password)) return { outcome: 'password-refused' };
+  if (length < 8 || length > 256 || isCommonPassword(password))
+    return { outcome: 'password-refused' };
   const id = newId();
   const hash = await edge.passwords.hash(password);
   const command = { type: 'RegisterUser', email: args.email.trim(), name: args.name } as const;
@@ -34,7 +36,11 @@ export async function createAdmin(edge: Edge, args: CreateAdmin): Promise<AdminC
   return await promote(edge, id, 'created');
 }
 
-async function promote(edge: Edge, id: string, done: 'created' | 'promoted'): Promise<AdminCreated> {
+async function promote(
+  edge: Edge,
+  id: string,
+  done: 'created' | 'promoted',
+): Promise<AdminCreated> {
   const account = await edge.commands.users.load(id);
   if (account.state.status === 'registered' && account.state.role === 'admin') {
     return { outcome: 'already-admin' };

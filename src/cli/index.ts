@@ -41,11 +41,14 @@ function describeCommands(): Command {
   add('verify', 'check the hash chain of the whole log').action(async () =>
     (await commands()).verify(),
   );
-  add('admin:create', 'make or promote an admin; the password comes from a prompt or standard input')
+  add(
+    'admin:create',
+    'make or promote an admin; the password comes from a prompt or standard input',
+  )
     .requiredOption('--email <address>', 'the e-mail address')
     .option('--name <name>', 'the name of a new account', 'Administrator')
     .action(async (wanted) => (await commands()).createAdmin(wanted));
-  add('db:generate', "write a migration for changed read-model tables").action(async () =>
+  add('db:generate', 'write a migration for changed read-model tables').action(async () =>
     (await commands()).drizzleKit('generate'),
   );
   add('db:migrate', 'apply the migrations to every store').action(async () =>
@@ -61,6 +64,7 @@ function describeCommands(): Command {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('It must be a whole number below 10,000,000.');
+  if (!/^\d{1,7}$/.test(text))
+    throw new InvalidArgumentError('It must be a whole number below 10,000,000.');
   return Number(text);
 }

@@ -2,10 +2,8 @@
 // that one holds the data directory; either way it is the same function.
 import type { Edge } from '../http/edge.ts';
 import { createAdmin } from './create-admin.ts';
+import type { OnProgress } from './progress.ts';
 import { seed } from './seed.ts';
-
-/** Tells how many of how many are done. */
-export type OnProgress = (done: number, total: number) => void;
 
 export type Job = (edge: Edge, args: never, onProgress: OnProgress) => Promise<unknown>;
 

@@ -1,5 +1,8 @@
 import { Presets, SingleBar } from 'cli-progress';
 
+/** Tells how many of how many are done. */
+export type OnProgress = (done: number, total: number) => void;
+
 /** A progress bar on standard error: what is done, how fast, and the time left. */
 export function progressBar(what: string) {
   const startedAt = performance.now();

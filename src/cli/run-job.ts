@@ -2,7 +2,8 @@ import pino from 'pino';
 import { createApplication } from '../app.ts';
 import { type Config, readConfig } from '../config.ts';
 import { controlSocket, type JobLine, type JobRequest } from '../control.ts';
-import { type Job, type JobArgs, type JobName, type JobResult, jobs, type OnProgress } from './jobs.ts';
+import { type Job, type JobArgs, type JobName, type JobResult, jobs } from './jobs.ts';
+import type { OnProgress } from './progress.ts';
 
 /** Runs a job here, or in the server that holds the data directory. */
 export async function runJob<Name extends JobName>(

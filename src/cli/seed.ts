@@ -1,7 +1,7 @@
 import { faker } from '@faker-js/faker';
 import type { Edge } from '../http/edge.ts';
 import type { Position } from '../kernel/stream.ts';
-import type { OnProgress } from './jobs.ts';
+import type { OnProgress } from './progress.ts';
 
 export type Seed = { readonly users: number; readonly products: number; readonly messages: number };
 export type Seeded = Seed & { readonly password: string };
@@ -45,7 +45,9 @@ export async function seed(edge: Edge, wanted: Seed, onProgress: OnProgress): Pr
       priceCents: faker.number.int({ min: 100, max: 50_000 }),
       by: { id: createdBy, role: 'user' },
     } as const;
-    note(positionOf(await edge.commands.products(newId(edge), command, contextOf(edge, createdBy))));
+    note(
+      positionOf(await edge.commands.products(newId(edge), command, contextOf(edge, createdBy))),
+    );
   });
   await times(wanted.users === 0 ? 0 : wanted.messages, async () => {
     const author = faker.helpers.arrayElement(userIds);
@@ -69,11 +71,17 @@ function contextOf(edge: Edge, actorId: string) {
 }
 
 function emailOf(name: string, run: string, index: number): string {
-  const local = name.normalize('NFKD').toLowerCase().replaceAll(/[^a-z]+/g, '.').replaceAll(/^\.|\.$/g, '');
+  const local = name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replaceAll(/[^a-z]+/g, '.')
+    .replaceAll(/^\.|\.$/g, '');
   return `${local}.${run}.${index}@example.com`;
 }
 
-function positionOf(outcome: { ok: true; position: Position } | { ok: false; rejection: string }): Position {
+function positionOf(
+  outcome: { ok: true; position: Position } | { ok: false; rejection: string },
+): Position {
   if (!outcome.ok) throw new Error(`Sample data was refused: ${outcome.rejection}.`);
   return outcome.position;
 }

@@ -18,7 +18,12 @@ const password = 'correct horse battery';
 
 export async function tour(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'refold-tour-'));
-  const config = { ...readConfig({ NODE_ENV: 'test' }), host: '127.0.0.1', port: 0, dataDirectory: directory };
+  const config = {
+    ...readConfig({ NODE_ENV: 'test' }),
+    host: '127.0.0.1',
+    port: 0,
+    dataDirectory: directory,
+  };
   const application = await createApplication(config, pino({ level: 'silent' }));
   try {
     const url = application.listen().href.replace(/\/$/, '');
@@ -36,8 +41,16 @@ type Rebuild = (names: readonly string[]) => Promise<void>;
 async function walk(url: string, directory: string, rebuild: Rebuild): Promise<void> {
   const anonymous = createClient(url);
   const registered = await anonymous.auth.register.post({ email, name: 'Ada Lovelace', password });
-  step('registers', registered.status === 201, `as ${registered.data?.name}, a ${registered.data?.role}`);
-  const again = await anonymous.auth.register.post({ email: email.toUpperCase(), name: 'Eve', password });
+  step(
+    'registers',
+    registered.status === 201,
+    `as ${registered.data?.name}, a ${registered.data?.role}`,
+  );
+  const again = await anonymous.auth.register.post({
+    email: email.toUpperCase(),
+    name: 'Eve',
+    password,
+  });
   step('cannot register the same address in capitals', again.status === 409, String(again.status));
 
   const signedIn = await anonymous.auth.login.post({ email, password });
@@ -47,7 +60,11 @@ async function walk(url: string, directory: string, rebuild: Rebuild): Promise<v
 
   const created = await client.products.post({ name: 'Mug', price: 9.5, sku: 'MUG-1' });
   const id = created.data?.id ?? '';
-  step('creates a product', created.status === 201, `at position ${created.response.headers.get('event-position')}`);
+  step(
+    'creates a product',
+    created.status === 201,
+    `at position ${created.response.headers.get('event-position')}`,
+  );
   const found = await client.products.get({ query: { search: 'mug' } as never });
   step('finds it at once', found.data?.total === 1, found.data?.data[0]?.name ?? 'nothing');
   const ifMatch = { headers: { 'if-match': '"1"' } };
@@ -56,16 +73,28 @@ async function walk(url: string, directory: string, rebuild: Rebuild): Promise<v
   const stale = await client.products({ id }).patch({ price: 1 }, ifMatch);
   step('is refused a stale change', stale.status === 412, String(stale.status));
   const past = await client.products({ id }).get({ query: { asOf: '2' } });
-  step('sees the product as it was', past.data?.price === 9.5, `at position 2 it cost ${past.data?.price}`);
+  step(
+    'sees the product as it was',
+    past.data?.price === 9.5,
+    `at position 2 it cost ${past.data?.price}`,
+  );
 
   const posted = await client.chat({ room: 'lobby' }).messages.post({ text: 'Good morning!' });
   step('posts a message', posted.status === 201, `"${posted.data?.text}"`);
   const key = { headers: { 'idempotency-key': 'tour-1' } };
   const first = await client.chat({ room: 'lobby' }).messages.post({ text: 'Once only' }, key);
   const second = await client.chat({ room: 'lobby' }).messages.post({ text: 'Once only' }, key);
-  step('repeats a request without repeating its effect', first.data?.id === second.data?.id, 'one message, two equal answers');
+  step(
+    'repeats a request without repeating its effect',
+    first.data?.id === second.data?.id,
+    'one message, two equal answers',
+  );
   const read = await client.chat({ room: 'lobby' }).messages.get({ query: {} as never });
-  step('reads the room', read.data?.data.length === 2, `${read.data?.data.length} messages, newest first`);
+  step(
+    'reads the room',
+    read.data?.data.length === 2,
+    `${read.data?.data.length} messages, newest first`,
+  );
 
   await seeRebuild(directory, rebuild);
   await seeChain(directory);
@@ -74,13 +103,21 @@ async function walk(url: string, directory: string, rebuild: Rebuild): Promise<v
 async function seeRebuild(directory: string, rebuild: Rebuild): Promise<void> {
   const before = dump(directory);
   await rebuild(projections.map(({ name }) => name));
-  step('rebuilds every read model from the events', dump(directory) === before, 'byte for byte the same rows');
+  step(
+    'rebuilds every read model from the events',
+    dump(directory) === before,
+    'byte for byte the same rows',
+  );
 }
 
 async function seeChain(directory: string): Promise<void> {
   const log = openLogReader(join(directory, 'log.db'));
   const hash = await verifyLog(log, () => {});
-  step('verifies the hash chain', hash.length === 64, `${hash.slice(0, 16)}… over ${await log.head()} events`);
+  step(
+    'verifies the hash chain',
+    hash.length === 64,
+    `${hash.slice(0, 16)}… over ${await log.head()} events`,
+  );
   log.close();
 }
 

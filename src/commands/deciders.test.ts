@@ -14,7 +14,10 @@ const seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 
 const runs = 300;
 const commandsPerRun = 12;
 
-type Chance = { readonly below: (max: number) => number; readonly of: <Item>(items: readonly Item[]) => Item };
+type Chance = {
+  readonly below: (max: number) => number;
+  readonly of: <Item>(items: readonly Item[]) => Item;
+};
 type AnyDecider = Decider<unknown, never, AppEvent, string>;
 
 const callers = ['ada', 'bob'].flatMap((id) =>
@@ -26,14 +29,23 @@ function productCommand({ of, below }: Chance): ProductCommand {
   const name = of(['Mug', 'Cup', 'Jug']);
   return of<ProductCommand>([
     { type: 'CreateProduct', name, sku: of(['a', 'b']), priceCents: below(3), by },
-    { type: 'ReviseProduct', name: of([name, undefined]), priceCents: of([below(3), undefined]), by },
+    {
+      type: 'ReviseProduct',
+      name: of([name, undefined]),
+      priceCents: of([below(3), undefined]),
+      by,
+    },
     { type: 'DeleteProduct', by },
   ]);
 }
 
 function userCommand({ of }: Chance): UserCommand {
   return of<UserCommand>([
-    { type: 'RegisterUser', email: of(['ada@example.com', 'b@example.com']), name: of(['Ada', 'Bo']) },
+    {
+      type: 'RegisterUser',
+      email: of(['ada@example.com', 'b@example.com']),
+      name: of(['Ada', 'Bo']),
+    },
     { type: 'RenameUser', name: of(['Ada', 'Bo', 'Cy']) },
     { type: 'ChangeUserRole', role: of(['user', 'moderator', 'admin'] as const) },
     { type: 'NotePasswordChange' },

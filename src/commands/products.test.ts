@@ -37,7 +37,9 @@ describe('creating a product', () => {
       take: [{ kind: 'sku', value: sku, orElse: 'sku-taken' as const }],
     });
     given().when(create).thenClaims(claims('mug-1'));
-    given().when({ ...create, sku: 'Cafe\u0301' }).thenClaims(claims('caf\u00e9'));
+    given()
+      .when({ ...create, sku: 'Cafe\u0301' })
+      .thenClaims(claims('caf\u00e9'));
   });
 
   test('is refused where there is one, and where there was one', () => {

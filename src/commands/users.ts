@@ -7,9 +7,7 @@ type RenameUser = { type: 'RenameUser'; name: string };
 type ChangeUserRole = { type: 'ChangeUserRole'; role: Role };
 type NotePasswordChange = { type: 'NotePasswordChange' };
 
-export type UserCommand = Readonly<
-  RegisterUser | RenameUser | ChangeUserRole | NotePasswordChange
->;
+export type UserCommand = Readonly<RegisterUser | RenameUser | ChangeUserRole | NotePasswordChange>;
 
 export type UserRejection = 'user-unknown' | 'user-exists' | 'email-taken' | 'last-admin';
 
@@ -77,7 +75,11 @@ function rename({ name }: RenameUser, state: Registered): UserDecision {
 function changeRole({ role }: ChangeUserRole, state: Registered): UserDecision {
   const { role: previousRole } = state;
   if (role === previousRole) return accept();
-  const seat = { kind: 'admin', value: normaliseEmail(reveal(state.email)), orElse: 'last-admin' } as const;
+  const seat = {
+    kind: 'admin',
+    value: normaliseEmail(reveal(state.email)),
+    orElse: 'last-admin',
+  } as const;
   return {
     ...accept<UserEvent>({ type: 'UserRoleChanged', data: { role, previousRole } }),
     claims: {

@@ -25,8 +25,5 @@ export const UserRoleChanged = event('UserRoleChanged', { role: Role, previousRo
 export const UserPasswordChanged = event('UserPasswordChanged', {});
 
 export type UserEvent = EventOf<
-  | typeof UserRegistered
-  | typeof UserRenamed
-  | typeof UserRoleChanged
-  | typeof UserPasswordChanged
+  typeof UserRegistered | typeof UserRenamed | typeof UserRoleChanged | typeof UserPasswordChanged
 >;

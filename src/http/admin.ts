@@ -37,8 +37,14 @@ const ProjectionView = strict({
     Type.Literal('rebuilding'),
     Type.Literal('outdated'),
   ]),
-  progress: Type.Number({ minimum: 0, maximum: 1, description: 'Of a rebuild, or of catching up.' }),
-  parked: Type.Array(Parked, { description: 'Events it could not apply, and later ones of their streams.' }),
+  progress: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    description: 'Of a rebuild, or of catching up.',
+  }),
+  parked: Type.Array(Parked, {
+    description: 'Events it could not apply, and later ones of their streams.',
+  }),
 });
 export type ProjectionView = Static<typeof ProjectionView>;
 
@@ -112,16 +118,20 @@ function projectionRoutes({ access, limits, once }: Edge, projections: Projectio
     .post(
       '/projections/:name/rebuild',
       async ({ params, request, set, status, user }) =>
-        once({ request, set, body: null, callerId: user.id }, () => null, async () => {
-          switch (projections.rebuild(params.name)) {
-            case 'unknown':
-              return status(404, problem(set, 'NOT_FOUND', 'There is no such projection.'));
-            case 'running':
-              return status(409, problem(set, 'REBUILD_RUNNING', 'A rebuild of it is running.'));
-            case 'started':
-              return status(202, { name: params.name, status: 'rebuilding' as const });
-          }
-        }),
+        once(
+          { request, set, body: null, callerId: user.id },
+          () => null,
+          async () => {
+            switch (projections.rebuild(params.name)) {
+              case 'unknown':
+                return status(404, problem(set, 'NOT_FOUND', 'There is no such projection.'));
+              case 'running':
+                return status(409, problem(set, 'REBUILD_RUNNING', 'A rebuild of it is running.'));
+              case 'started':
+                return status(202, { name: params.name, status: 'rebuilding' as const });
+            }
+          },
+        ),
       {
         requireRole: 'admin',
         params: t.Object({ name: t.String({ maxLength: 100, examples: ['products'] }) }),

@@ -10,7 +10,10 @@ import { Email, Name, Password, strict } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
 const Registration = strict({ email: Email, name: Name, password: Password });
-const Credentials = strict({ email: Email, password: Type.String({ minLength: 1, maxLength: 1_024 }) });
+const Credentials = strict({
+  email: Email,
+  password: Type.String({ minLength: 1, maxLength: 1_024 }),
+});
 const SignedIn = strict({
   accessToken: Type.String({ description: 'HS256, fifteen minutes.' }),
   user: UserView,
@@ -33,7 +36,11 @@ export function authHttp(edge: Edge) {
       async ({ body, request, set, status }) => {
         if (isCommonPassword(body.password)) return status(422, commonPassword(set, '/password'));
         return once({ request, set, body, callerId: 'anonymous' }, personOf, async (commandId) => {
-          const taken = problem(set, 'EMAIL_TAKEN', 'There is an account with this address already.');
+          const taken = problem(
+            set,
+            'EMAIL_TAKEN',
+            'There is an account with this address already.',
+          );
           const email = body.email.trim();
           const isTaken = commandId === undefined && (await holderOf(edge, email)) !== undefined;
           if (isTaken) return status(409, taken);
@@ -41,7 +48,9 @@ export function authHttp(edge: Edge) {
           const hash = await passwords.hash(body.password);
           const command = { type: 'RegisterUser', email, name: body.name.trim() } as const;
           const context = { ...contextOf(set, id, commandId), isNew: true };
-          const outcome = await registration.register(id, hash, () => commands.users(id, command, context));
+          const outcome = await registration.register(id, hash, () =>
+            commands.users(id, command, context),
+          );
           if (!outcome.ok) return status(409, taken);
           await accepted(edge, set, { position: outcome.position, actorId: outcome.id });
           tag(set, outcome.version);
@@ -81,7 +90,8 @@ function signIn(edge: Edge) {
         const userId = holder && idOf(holder);
         const hash = userId && (await edge.passwordHashOf(userId));
         const isMatch = await passwords.matches(body.password, hash);
-        if (!isMatch || !userId) return status(401, unauthorized(set, 'Address or password is wrong.'));
+        if (!isMatch || !userId)
+          return status(401, unauthorized(set, 'Address or password is wrong.'));
         const session = await sessions.start(userId);
         const answer = await signedIn(userId, session.id);
         if (!answer) return status(401, unauthorized(set, 'Address or password is wrong.'));
@@ -112,7 +122,10 @@ function signIn(edge: Edge) {
       {
         cookie: Cookies,
         response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
-        detail: { summary: 'A new access token for the refresh cookie', security: [{ refreshCookie: [] }] },
+        detail: {
+          summary: 'A new access token for the refresh cookie',
+          security: [{ refreshCookie: [] }],
+        },
       },
     )
     .post(

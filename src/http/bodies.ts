@@ -40,5 +40,7 @@ async function readText(request: Request): Promise<string> {
 }
 
 function tooLarge() {
-  return new EdgeRefusal(413, 'PAYLOAD_TOO_LARGE', 'The body is larger than 1 MiB.', { connection: 'close' });
+  return new EdgeRefusal(413, 'PAYLOAD_TOO_LARGE', 'The body is larger than 1 MiB.', {
+    connection: 'close',
+  });
 }

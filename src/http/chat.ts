@@ -10,10 +10,18 @@ import { known, type MessageView as View, messageView, MessageView } from './vie
 const refusals = {
   'message-unknown': [404, 'NOT_FOUND', 'There is no such message in this room.'],
   'message-exists': [409, 'CONFLICT', 'This message exists already.'],
-  'message-not-yours': [403, 'FORBIDDEN', 'Only its author, moderators and admins may withdraw it.'],
+  'message-not-yours': [
+    403,
+    'FORBIDDEN',
+    'Only its author, moderators and admins may withdraw it.',
+  ],
 } as const satisfies Record<MessageRejection, readonly [number, string, string]>;
 
-const room = t.String({ pattern: '^[a-z0-9-]{1,64}$', description: '1 to 64 of a-z, 0-9 and -.', examples: ['lobby'] });
+const room = t.String({
+  pattern: '^[a-z0-9-]{1,64}$',
+  description: '1 to 64 of a-z, 0-9 and -.',
+  examples: ['lobby'],
+});
 const Room = t.Object({ room });
 const Message = t.Object({ room, id: Id });
 const NewMessage = strict({ text: MessageText });
@@ -36,7 +44,11 @@ const Messages = strict({
   }),
 });
 
-type Row = Omit<View, 'withdrawn' | 'name' | 'text'> & { name: string | null; text: string; isWithdrawn: boolean };
+type Row = Omit<View, 'withdrawn' | 'name' | 'text'> & {
+  name: string | null;
+  text: string;
+  isWithdrawn: boolean;
+};
 
 function rowView({ isWithdrawn: withdrawn, name, text, ...row }: Row): View {
   return { ...row, name: name ?? '', text: withdrawn ? null : text, withdrawn };
@@ -67,17 +79,28 @@ export function chatHttp(edge: Edge) {
     .post(
       '/:room/messages',
       async ({ params, body, request, set, status, user }) =>
-        once({ request, set, body, callerId: user.id }, () => user.id, async (commandId) => {
-          const author = await commands.users.load(user.id);
-          if (author.state.status !== 'registered') return status(404, problem(set, 'NOT_FOUND', 'This account no longer exists.'));
-          const command = { type: 'PostMessage', room: params.room, text: body.text, by: user } as const;
-          const context = { ...contextOf(set, user.id, commandId), isNew: true };
-          const outcome = await commands.messages(newId(), command, context);
-          if (!outcome.ok) return status(409, problem(set, 'CONFLICT', 'This message exists already.'));
-          await accepted(edge, set, { position: outcome.position, actorId: user.id });
-          tag(set, outcome.version);
-          return status(201, messageView(outcome.id, known(outcome), author.state.name));
-        }),
+        once(
+          { request, set, body, callerId: user.id },
+          () => user.id,
+          async (commandId) => {
+            const author = await commands.users.load(user.id);
+            if (author.state.status !== 'registered')
+              return status(404, problem(set, 'NOT_FOUND', 'This account no longer exists.'));
+            const command = {
+              type: 'PostMessage',
+              room: params.room,
+              text: body.text,
+              by: user,
+            } as const;
+            const context = { ...contextOf(set, user.id, commandId), isNew: true };
+            const outcome = await commands.messages(newId(), command, context);
+            if (!outcome.ok)
+              return status(409, problem(set, 'CONFLICT', 'This message exists already.'));
+            await accepted(edge, set, { position: outcome.position, actorId: user.id });
+            tag(set, outcome.version);
+            return status(201, messageView(outcome.id, known(outcome), author.state.name));
+          },
+        ),
       {
         isAuthenticated: true,
         params: Room,

@@ -5,28 +5,31 @@ import { swagger } from '@elysiajs/swagger';
 import { type AnyElysia, Elysia } from 'elysia';
 import uiScript from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
 import uiStyle from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
-import { version } from '../../package.json';
 import { tidyDocument } from './openapi.ts';
 
 const hidden = { detail: { hide: true } };
 
 /** @param api The routes to document. */
-export function docsHttp(api: AnyElysia) {
+export function docsHttp(api: AnyElysia, version: string) {
   // At once, because the parsers that a parent adds would hide what the bodies are.
   const document = tidyDocument(toOpenAPISchema(api), version);
   let page: Promise<string> | undefined;
   return new Elysia({ name: 'http.docs' })
     .get('/docs/json', () => document, hidden)
-    .get('/docs', async ({ set }) => {
-      set.headers['content-type'] = 'text/html; charset=utf-8';
-      return await (page ??= renderPage());
-    }, hidden)
+    .get(
+      '/docs',
+      async ({ set }) => {
+        set.headers['content-type'] = 'text/html; charset=utf-8';
+        return await (page ??= renderPage(version));
+      },
+      hidden,
+    )
     .get('/docs/ui.js', () => new Response(Bun.file(uiScript)), hidden)
     .get('/docs/ui.css', () => new Response(Bun.file(uiStyle)), hidden);
 }
 
 /** The plugin's page, with its script taken from here instead of a CDN. */
-async function renderPage(): Promise<string> {
+async function renderPage(version: string): Promise<string> {
   const plugin = new Elysia().use(
     swagger({
       path: '/docs',
@@ -37,5 +40,8 @@ async function renderPage(): Promise<string> {
     }),
   );
   const html = await (await plugin.handle(new Request('http://localhost/docs'))).text();
-  return html.replace(/https:\/\/unpkg\.com\/swagger-ui-dist@[^/]+\/swagger-ui-bundle\.js/, '/docs/ui.js');
+  return html.replace(
+    /https:\/\/unpkg\.com\/swagger-ui-dist@[^/]+\/swagger-ui-bundle\.js/,
+    '/docs/ui.js',
+  );
 }

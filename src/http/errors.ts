@@ -14,17 +14,32 @@ type Answered = { readonly status: number; readonly body: Problem };
 
 /** @param methodsAt The methods that a path answers to, to tell 405 from 404. */
 export function errorHandling(logger: Logger, methodsAt: (path: string) => readonly string[]) {
-  return new Elysia({ name: 'errors' }).onError({ as: 'global' }, ({ code, error, set, request }) => {
-    const path = pathOf(request);
-    const answered = answer({ code, error, set, path, method: request.method });
-    if (answered.status === 500) {
-      logger.error({ requestId: answered.body.requestId, method: request.method, path, err: error }, 'defect');
-    }
-    set.status = answered.status;
-    return Response.json(answered.body, { status: answered.status, headers: set.headers as Record<string, string> });
-  });
+  return new Elysia({ name: 'errors' }).onError(
+    { as: 'global' },
+    ({ code, error, set, request }) => {
+      const path = pathOf(request);
+      const answered = answer({ code, error, set, path, method: request.method });
+      if (answered.status === 500) {
+        logger.error(
+          { requestId: answered.body.requestId, method: request.method, path, err: error },
+          'defect',
+        );
+      }
+      set.status = answered.status;
+      return Response.json(answered.body, {
+        status: answered.status,
+        headers: set.headers as Record<string, string>,
+      });
+    },
+  );
 
-  function answer(failure: { code: unknown; error: unknown; set: Set; path: string; method: string }): Answered {
+  function answer(failure: {
+    code: unknown;
+    error: unknown;
+    set: Set;
+    path: string;
+    method: string;
+  }): Answered {
     const { code, set, path, method } = failure;
     const error = unwrapped(failure.error);
     const refuse = (status: number, name: string, message: string): Answered => ({
@@ -82,7 +97,8 @@ function invalid(set: Set, { type, validator, value }: ValidationError): Problem
   for (const { path, message, schema } of errorsOf(validator as Checked, value)) {
     if (found.size === detailsMax) break;
     const place = path || (schema.place ?? `/${type}`);
-    if (!found.has(place)) found.set(place, schema.mustBe ? `Must be ${schema.mustBe}.` : `${message}.`);
+    if (!found.has(place))
+      found.set(place, schema.mustBe ? `Must be ${schema.mustBe}.` : `${message}.`);
   }
   const details = [...found].map(([path, message]) => ({ path, message }));
   return problem(set, 'VALIDATION_ERROR', 'The request is not as it must be.', details);

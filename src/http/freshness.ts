@@ -41,7 +41,8 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
      */
     async read(request: Request, userId: string): Promise<void> {
       const position = demandOf(request, userId) as Position;
-      const isThere = readModels.hasReached(position) || (await readModels.reached(position, waitMsMax));
+      const isThere =
+        readModels.hasReached(position) || (await readModels.reached(position, waitMsMax));
       if (isThere) return readModels.enter();
       const retry = { 'retry-after': '1' };
       throw new EdgeRefusal(503, 'UNAVAILABLE', 'The read model has not come that far yet.', retry);

@@ -44,18 +44,33 @@ export function createOnce(parts: {
     const key = request.headers.get('idempotency-key');
     if (key === null) return run(undefined);
     if (!/^[\u0020-\u007e]{1,255}$/.test(key)) {
-      throw new EdgeRefusal(422, 'VALIDATION_ERROR', 'An Idempotency-Key has 1 to 255 printable characters.');
+      throw new EdgeRefusal(
+        422,
+        'VALIDATION_ERROR',
+        'An Idempotency-Key has 1 to 255 printable characters.',
+      );
     }
     const commandId = digest('command', `${callerId}\n${key}`);
-    const requestDigest = digest('request', `${request.method} ${pathOf(request)}\n${JSON.stringify(body)}`);
+    const requestDigest = digest(
+      'request',
+      `${request.method} ${pathOf(request)}\n${JSON.stringify(body)}`,
+    );
 
     while (running.has(commandId)) await running.get(commandId);
     const first = answered(commandId, requestDigest, async () => {
       const result = await run(commandId);
-      await keep(commandId, requestDigest, { ...result, headers: headersOf(set) }, personOf(result));
+      await keep(
+        commandId,
+        requestDigest,
+        { ...result, headers: headersOf(set) },
+        personOf(result),
+      );
       return result;
     });
-    running.set(commandId, first.catch(() => {}));
+    running.set(
+      commandId,
+      first.catch(() => {}),
+    );
     try {
       const result = await first;
       if (!('kept' in result)) return result;
@@ -66,11 +81,19 @@ export function createOnce(parts: {
     }
   };
 
-  async function answered<Result>(commandId: string, requestDigest: string, run: () => Promise<Result>) {
+  async function answered<Result>(
+    commandId: string,
+    requestDigest: string,
+    run: () => Promise<Result>,
+  ) {
     const kept = await vault.answerTo(commandId);
     if (!kept || kept.expiresAt < clock.now()) return run();
     if (kept.requestDigest !== requestDigest) {
-      throw new EdgeRefusal(422, 'IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key was used for another request.');
+      throw new EdgeRefusal(
+        422,
+        'IDEMPOTENCY_KEY_REUSED',
+        'This Idempotency-Key was used for another request.',
+      );
     }
     const text = kept.personId === null ? kept.sealed : await open(kept.sealed, commandId);
     return { kept: JSON.parse(text) as Kept };
@@ -78,14 +101,25 @@ export function createOnce(parts: {
 
   async function open(sealed: string, commandId: string): Promise<string> {
     const text = (await keyring.opener([sealed]))(sealed, placeOf(commandId));
-    if (typeof text !== 'string') throw new EdgeRefusal(404, 'NOT_FOUND', 'Whom this was about has been erased.');
+    if (typeof text !== 'string')
+      throw new EdgeRefusal(404, 'NOT_FOUND', 'Whom this was about has been erased.');
     return text;
   }
 
-  async function keep(commandId: string, requestDigest: string, answer: Kept, personId: string | null) {
+  async function keep(
+    commandId: string,
+    requestDigest: string,
+    answer: Kept,
+    personId: string | null,
+  ) {
     if (Number(answer.code) >= 500) return;
-    const text = JSON.stringify({ code: answer.code, response: answer.response, headers: answer.headers });
-    const sealed = personId === null ? text : await keyring.seal(personId, text, placeOf(commandId));
+    const text = JSON.stringify({
+      code: answer.code,
+      response: answer.response,
+      headers: answer.headers,
+    });
+    const sealed =
+      personId === null ? text : await keyring.seal(personId, text, placeOf(commandId));
     const expiresAt = new Date(Date.parse(clock.now()) + keptMs).toISOString();
     await vault.keepAnswer({ commandId, personId, requestDigest, sealed, expiresAt });
   }
@@ -95,6 +129,8 @@ const placeOf = (commandId: string) => `answer/${commandId}`;
 
 function headersOf({ headers }: Set): Record<string, string> {
   return Object.fromEntries(
-    keptHeaders.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])),
+    keptHeaders.flatMap((name) =>
+      headers[name] === undefined ? [] : [[name, String(headers[name])]],
+    ),
   );
 }

@@ -19,6 +19,7 @@ export type HttpParts = {
   readonly checks: () => Promise<Check[]>;
   readonly logger: Logger;
   readonly corsOrigins: readonly string[];
+  readonly version: string;
 };
 
 /** The type of the whole API, for the typed client. */
@@ -43,7 +44,7 @@ export function createHttp(parts: HttpParts) {
     serve: { reusePort: false, maxRequestBodySize: Number.MAX_SAFE_INTEGER },
   });
   const api = createApi(parts);
-  const docs = docsHttp(api);
+  const docs = docsHttp(api, parts.version);
   let methodsAt: ((path: string) => readonly string[]) | undefined;
   return app
     .use(requestLog(logger, edge.newId))
@@ -54,11 +55,20 @@ export function createHttp(parts: HttpParts) {
     .use(docs);
 }
 
-const exposed = ['ETag', 'Event-Position', 'Idempotent-Replay', 'Location', 'Retry-After', 'X-Request-Id'];
+const exposed = [
+  'ETag',
+  'Event-Position',
+  'Idempotent-Replay',
+  'Location',
+  'Retry-After',
+  'X-Request-Id',
+];
 
 function corsFor(origins: readonly string[]) {
   const plugin = new Elysia({ name: 'cors' });
   if (origins.length === 0) return plugin;
-  const origin = origins.includes('*') ? true : (request: Request) => origins.includes(request.headers.get('origin') ?? '');
+  const origin = origins.includes('*')
+    ? true
+    : (request: Request) => origins.includes(request.headers.get('origin') ?? '');
   return plugin.use(cors({ origin, credentials: !origins.includes('*'), exposeHeaders: exposed }));
 }

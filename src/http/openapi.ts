@@ -5,8 +5,17 @@ type Operation = {
   tags?: string[];
   summary?: string;
   requestBody?: { content: Record<string, unknown>; required?: boolean };
-  parameters?: { name: string; in: string; schema: Json }[];
-  responses: Record<string, { description?: string; content?: Record<string, { schema?: unknown }>; headers?: unknown }>;
+  parameters?: {
+    name: string;
+    in: string;
+    schema: Json;
+    required?: boolean;
+    description?: string;
+  }[];
+  responses: Record<
+    string,
+    { description?: string; content?: Record<string, { schema?: unknown }>; headers?: unknown }
+  >;
 };
 type Json = Record<string, unknown>;
 type Paths = Record<string, Record<string, Operation>>;
@@ -40,12 +49,18 @@ const tags = {
   Operations: 'For load balancers and operators.',
 };
 
-export function tidyDocument(generated: { paths: object; components: object }, version: string): object {
+export function tidyDocument(
+  generated: { paths: object; components: object },
+  version: string,
+): object {
   const paths = Object.fromEntries(
     Object.entries(generated.paths as Paths).map(([path, methods]) => [
       path,
       Object.fromEntries(
-        Object.entries(methods).map(([method, operation]) => [method, tidy(path, method, operation)]),
+        Object.entries(methods).map(([method, operation]) => [
+          method,
+          tidy(path, method, operation),
+        ]),
       ),
     ]),
   );
@@ -54,7 +69,8 @@ export function tidyDocument(generated: { paths: object; components: object }, v
     info: {
       title: 'Refold',
       version,
-      description: 'An event-sourced backend: accounts, products and chat. Every accepted command answers with `Event-Position`; a query with `Read-After` sees at least that position.',
+      description:
+        'An event-sourced backend: accounts, products and chat. Every accepted command answers with `Event-Position`; a query with `Read-After` sees at least that position.',
       license: { name: 'MIT', identifier: 'MIT' },
       contact: { name: 'Refold', url: 'https://github.com/refold/refold' },
     },
@@ -71,7 +87,6 @@ export function tidyDocument(generated: { paths: object; components: object }, v
     },
   });
 }
-
 
 const problemSchema = {
   type: 'object',
@@ -105,13 +120,93 @@ function tidy(path: string, method: string, operation: Operation): Operation {
   return {
     ...operation,
     operationId: nameOf(path, method),
-    ...(operation.parameters && {
-      parameters: operation.parameters.filter((one) => one.in !== 'cookie').map(withPlainNumbers),
-    }),
+    parameters: [
+      ...(operation.parameters ?? []).filter((one) => one.in !== 'cookie').map(withPlainNumbers),
+      ...requestHeaders(path, method, operation),
+    ],
     ...(operation.requestBody && { requestBody: onlyJson(operation.requestBody) }),
     responses: Object.fromEntries(
-      statuses.map((status) => [status, response(path, status, operation.responses[status])]),
+      statuses.map((status) => [
+        status,
+        {
+          ...response(path, status, operation.responses[status]),
+          headers: responseHeaders(path, method, status),
+        },
+      ]),
     ),
+  };
+}
+
+const text = { type: 'string' };
+const position = { type: 'integer', minimum: 0 };
+
+/** The headers that mean something to a route, told by what it can answer. */
+function requestHeaders(path: string, method: string, { responses }: Operation) {
+  const isRead =
+    method === 'get' && '503' in responses && !['/ready', '/admin/projections'].includes(path);
+  const isCommand =
+    method === 'post' && ('201' in responses || '202' in responses || path === '/profile/password');
+  const header = (name: string, schema: Json, description: string) => ({
+    name,
+    in: 'header',
+    required: false,
+    schema,
+    description,
+  });
+  return [
+    ...('412' in responses
+      ? [header('If-Match', text, 'The ETag that was read; a stale one is refused with 412.')]
+      : []),
+    ...(isCommand
+      ? [
+          header(
+            'Idempotency-Key',
+            text,
+            'Repeating a request with the same key repeats only its answer, for 24 hours.',
+          ),
+        ]
+      : []),
+    ...(isRead
+      ? [
+          header(
+            'Read-After',
+            position,
+            'Answered only by a read model that has applied this position.',
+          ),
+        ]
+      : []),
+  ];
+}
+
+const sessionPaths = [
+  '/auth/login',
+  '/auth/refresh',
+  '/auth/logout',
+  '/admin/projections/{name}/rebuild',
+];
+
+function responseHeaders(path: string, method: string, status: string) {
+  const isSuccess = status.startsWith('2');
+  const isCommand = isSuccess && method !== 'get' && !sessionPaths.includes(path);
+  const isResource =
+    isSuccess && status !== '204' && (isCommand || /^\/(?:profile|products\/\{id\})$/.test(path));
+  return {
+    'X-Request-Id': {
+      schema: text,
+      description: 'Names this request in the log and in its events.',
+    },
+    ...(isCommand && {
+      'Event-Position': {
+        schema: position,
+        description: 'The position of the last event of the command.',
+      },
+    }),
+    ...(isResource && {
+      ETag: { schema: text, description: 'The version of the resource, in quotes.' },
+    }),
+    ...(['429', '503'].includes(status) && {
+      'Retry-After': { schema: { type: 'integer', minimum: 0 }, description: 'Seconds.' },
+    }),
   };
 }
 
@@ -119,7 +214,8 @@ function response(path: string, status: string, given: Operation['responses'][st
   const description = descriptions[status] ?? 'See the schema.';
   if (status === '204') return { description };
   const isProblem = Number(status) >= 400 && !(path === '/ready' && status === '503');
-  if (isProblem) return { description, content: { 'application/json': { schema: problemReference } } };
+  if (isProblem)
+    return { description, content: { 'application/json': { schema: problemReference } } };
   const schema = given?.content?.['application/json']?.schema;
   return { description, content: { 'application/json': { schema } } };
 }
@@ -138,10 +234,13 @@ function withPlainNumbers<Parameter extends { schema: Json }>(parameter: Paramet
 
 /** `PATCH /products/{id}` is `patchProductsById`. */
 function nameOf(path: string, method: string): string {
-  const words = path.split('/').filter(Boolean).map((part) => {
-    const parameter = /^\{(.+)\}$/.exec(part)?.[1];
-    return parameter ? `By${capital(parameter)}` : capital(part);
-  });
+  const words = path
+    .split('/')
+    .filter(Boolean)
+    .map((part) => {
+      const parameter = /^\{(.+)\}$/.exec(part)?.[1];
+      return parameter ? `By${capital(parameter)}` : capital(part);
+    });
   return method + words.join('');
 }
 

@@ -20,7 +20,12 @@ export type Set = { headers: Record<string, string | number>; status?: number | 
 
 export const requestIdHeader = 'x-request-id';
 
-export function problem(set: Set, code: string, message: string, details?: Problem['details']): Problem {
+export function problem(
+  set: Set,
+  code: string,
+  message: string,
+  details?: Problem['details'],
+): Problem {
   const requestId = String(set.headers[requestIdHeader] ?? '');
   const body = { success: false, code, message, requestId } as const;
   return details ? { ...body, details } : body;
@@ -39,7 +44,12 @@ export class EdgeRefusal extends Error {
   readonly status: number;
   readonly code: string;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     super(message);
     this.status = status;
     this.code = code;

@@ -5,7 +5,17 @@ import { type ProductEvent, productStream } from '../events/products.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
-import { Id, Name, Position, PositionOrTime, Price, Sku, strict, Time, Version } from './schemas.ts';
+import {
+  Id,
+  Name,
+  Position,
+  PositionOrTime,
+  Price,
+  Sku,
+  strict,
+  Time,
+  Version,
+} from './schemas.ts';
 import { known, productView, ProductView } from './views.ts';
 
 const refusals = {
@@ -35,7 +45,8 @@ type HistoryEntry = Static<typeof HistoryEntry>;
 const toCents = (price: number) => Math.round(price * 100);
 
 type Row = { priceCents: number; [column: string]: unknown };
-const rowView = ({ priceCents, ...row }: Row) => ({ ...row, price: priceCents / 100 }) as ProductView;
+const rowView = ({ priceCents, ...row }: Row) =>
+  ({ ...row, price: priceCents / 100 }) as ProductView;
 
 export function productsHttp(edge: Edge) {
   return new Elysia({ name: 'http.products' }).use(productReads(edge)).use(productWrites(edge));
@@ -87,7 +98,14 @@ function productReads({ access, queries, freshness, store }: Edge) {
         const entries: HistoryEntry[] = [];
         for await (const event of store.readStream(productStream(params.id))) {
           const { position, version, type, time, meta, data } = event;
-          entries.push({ position, version, type, time, actorId: meta.actorId, data: data as HistoryEntry['data'] });
+          entries.push({
+            position,
+            version,
+            type,
+            time,
+            actorId: meta.actorId,
+            data: data as HistoryEntry['data'],
+          });
         }
         return entries.length > 0 ? { data: entries } : status(404, unknown(set));
       },
@@ -108,26 +126,30 @@ function productWrites(edge: Edge) {
     .post(
       '',
       async ({ body, request, set, status, user }) =>
-        once({ request, set, body, callerId: user.id }, () => user.id, async (commandId) => {
-          const command = {
-            type: 'CreateProduct',
-            name: body.name.trim(),
-            sku: body.sku.trim(),
-            priceCents: toCents(body.price),
-            by: user,
-          } as const;
-          const context = { ...contextOf(set, user.id, commandId), isNew: true };
-          const outcome = await commands.products(newId(), command, context);
-          if (!outcome.ok) {
-            return outcome.rejection === 'sku-taken'
-              ? status(409, refuse(set, outcome.rejection))
-              : status(409, problem(set, 'CONFLICT', 'This product exists already.'));
-          }
-          await accepted(edge, set, { position: outcome.position, actorId: user.id });
-          tag(set, outcome.version);
-          set.headers['location'] = `/products/${outcome.id}`;
-          return status(201, productView(outcome.id, known(outcome)));
-        }),
+        once(
+          { request, set, body, callerId: user.id },
+          () => user.id,
+          async (commandId) => {
+            const command = {
+              type: 'CreateProduct',
+              name: body.name.trim(),
+              sku: body.sku.trim(),
+              priceCents: toCents(body.price),
+              by: user,
+            } as const;
+            const context = { ...contextOf(set, user.id, commandId), isNew: true };
+            const outcome = await commands.products(newId(), command, context);
+            if (!outcome.ok) {
+              return outcome.rejection === 'sku-taken'
+                ? status(409, refuse(set, outcome.rejection))
+                : status(409, problem(set, 'CONFLICT', 'This product exists already.'));
+            }
+            await accepted(edge, set, { position: outcome.position, actorId: user.id });
+            tag(set, outcome.version);
+            set.headers['location'] = `/products/${outcome.id}`;
+            return status(201, productView(outcome.id, known(outcome)));
+          },
+        ),
       {
         isAuthenticated: true,
         body: NewProduct,
@@ -166,7 +188,11 @@ function productWrites(edge: Edge) {
       '/:id',
       async ({ params, request, set, status, user }) => {
         const context = { ...contextOf(set, user.id), ifVersion: ifVersion(request) };
-        const outcome = await commands.products(params.id, { type: 'DeleteProduct', by: user }, context);
+        const outcome = await commands.products(
+          params.id,
+          { type: 'DeleteProduct', by: user },
+          context,
+        );
         if (!outcome.ok) {
           if (outcome.rejection === 'stale') return status(412, stale(set));
           return status(refusals[outcome.rejection][0], refuse(set, outcome.rejection));
@@ -194,7 +220,13 @@ const unknown = (set: Set) => refuse(set, 'product-unknown');
 async function productAsOf(store: Edge['store'], id: string, asOf: string) {
   const isPosition = /^\d+$/.test(asOf);
   const time = isPosition ? '' : new Date(asOf).toISOString();
-  let folded = { state: product.initialState, version: 0, position: 0, createdAt: '', updatedAt: '' };
+  let folded = {
+    state: product.initialState,
+    version: 0,
+    position: 0,
+    createdAt: '',
+    updatedAt: '',
+  };
   for await (const event of store.readStream(productStream(id))) {
     if (isPosition ? event.position > Number(asOf) : event.time > time) break;
     folded = {

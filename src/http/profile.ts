@@ -58,20 +58,28 @@ export function profileHttp(edge: Edge) {
     .post(
       '/password',
       async ({ body, request, set, status, user }) => {
-        if (isCommonPassword(body.newPassword)) return status(422, commonPassword(set, '/newPassword'));
-        return once({ request, set, body, callerId: user.id }, () => user.id, async (commandId) => {
-          const hash = await edge.passwordHashOf(user.id);
-          if (!(await passwords.matches(body.currentPassword, hash))) {
-            return status(403, problem(set, 'WRONG_PASSWORD', 'The current password is another.'));
-          }
-          const next = await passwords.hash(body.newPassword);
-          await sessions.changePassword(user.id, next, user.sessionId);
-          const context = contextOf(set, user.id, commandId);
-          const outcome = await commands.users(user.id, { type: 'NotePasswordChange' }, context);
-          if (!outcome.ok) return status(404, gone(set));
-          await accepted(edge, set, { position: outcome.position, actorId: user.id });
-          return status(204, undefined);
-        });
+        if (isCommonPassword(body.newPassword))
+          return status(422, commonPassword(set, '/newPassword'));
+        return once(
+          { request, set, body, callerId: user.id },
+          () => user.id,
+          async (commandId) => {
+            const hash = await edge.passwordHashOf(user.id);
+            if (!(await passwords.matches(body.currentPassword, hash))) {
+              return status(
+                403,
+                problem(set, 'WRONG_PASSWORD', 'The current password is another.'),
+              );
+            }
+            const next = await passwords.hash(body.newPassword);
+            await sessions.changePassword(user.id, next, user.sessionId);
+            const context = contextOf(set, user.id, commandId);
+            const outcome = await commands.users(user.id, { type: 'NotePasswordChange' }, context);
+            if (!outcome.ok) return status(404, gone(set));
+            await accepted(edge, set, { position: outcome.position, actorId: user.id });
+            return status(204, undefined);
+          },
+        );
       },
       {
         isAuthenticated: true,

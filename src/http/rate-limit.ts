@@ -18,7 +18,11 @@ export type Limits = ReturnType<typeof createLimits>;
 export function createLimits(limits: { readonly auth: number; readonly commands: number }) {
   return {
     /** By network address: whoever guesses has no account. */
-    auth: limiter('limits.auth', limits.auth, (request, server) => server?.requestIP(request)?.address ?? ''),
+    auth: limiter(
+      'limits.auth',
+      limits.auth,
+      (request, server) => server?.requestIP(request)?.address ?? '',
+    ),
     /** By user, or by network address where nobody is signed in. */
     commands: limiter(
       'limits.commands',

@@ -2,8 +2,8 @@
 // no words for "well-formed, without control characters, not blank".
 import { Kind, type TUnsafe, Type, TypeRegistry } from '@sinclair/typebox';
 
-const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/;
-const controlButLineBreaks = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
+const controlCharacters = /\p{Cc}/u;
+const controlButLineBreaks = /[^\P{Cc}\t\n\r]/u;
 const position = /^\d{1,15}$/;
 const timeShape = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 const emailShape = /^[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+$/;
@@ -28,7 +28,8 @@ TypeRegistry.Set<Length>('Password', (length, value) => {
   return typeof value === 'string' && value.isWellFormed() && hasLength(value, length);
 });
 TypeRegistry.Set('Email', (_, value) => {
-  if (typeof value !== 'string' || !value.isWellFormed() || controlCharacters.test(value)) return false;
+  if (typeof value !== 'string' || !value.isWellFormed() || controlCharacters.test(value))
+    return false;
   const address = value.trim();
   return address.length <= 254 && emailShape.test(address);
 });
@@ -51,7 +52,12 @@ export const Name = text(
   'one line of 1 to 200 characters',
   'Ada Lovelace',
 );
-export const Sku = text('Line', { minLength: 1, maxLength: 64 }, 'one line of 1 to 64 characters', 'MUG-1');
+export const Sku = text(
+  'Line',
+  { minLength: 1, maxLength: 64 },
+  'one line of 1 to 64 characters',
+  'MUG-1',
+);
 export const MessageText = text(
   'Prose',
   { minLength: 1, maxLength: 4_000 },
@@ -82,7 +88,11 @@ export const Price = Type.Unsafe<number>({
   mustBe: 'a number from 0 to 10,000,000 with at most two decimals',
 });
 
-export const Id = Type.String({ maxLength: 64, description: 'A UUIDv7.', examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'] });
+export const Id = Type.String({
+  maxLength: 64,
+  description: 'A UUIDv7.',
+  examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'],
+});
 export const Time = Type.String({ format: 'date-time', examples: ['2026-11-23T09:45:00.000Z'] });
 export const PositionOrTime = Type.Unsafe<string>({
   [Kind]: 'PositionOrTime',
@@ -91,7 +101,10 @@ export const PositionOrTime = Type.Unsafe<string>({
   description: 'A position or an ISO 8601 time.',
   mustBe: 'a position or an ISO 8601 time',
 });
-export const Version = Type.Integer({ minimum: 1, description: 'How many events its stream holds.' });
+export const Version = Type.Integer({
+  minimum: 1,
+  description: 'How many events its stream holds.',
+});
 export const Position = Type.Integer({ minimum: 0, description: 'A place in the whole log.' });
 
 export function strict<Fields extends Parameters<typeof Type.Object>[0]>(fields: Fields) {

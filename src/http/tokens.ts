@@ -22,7 +22,9 @@ export type Tokens = ReturnType<typeof createTokens>;
 /** @param secrets The first signs, all verify. */
 export function createTokens(secrets: readonly string[], newId: () => string) {
   const signers = secrets.map(
-    (secret) => jwt({ secret, alg: 'HS256', typ: type, iss: issuer, exp: `${accessTokenSeconds}s` }).decorator.jwt,
+    (secret) =>
+      jwt({ secret, alg: 'HS256', typ: type, iss: issuer, exp: `${accessTokenSeconds}s` }).decorator
+        .jwt,
   );
   const verified = new LRUCache<string, Claims>({ max: remembered });
   const demands = {

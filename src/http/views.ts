@@ -44,9 +44,14 @@ export const MessageView = strict({
 });
 export type MessageView = Static<typeof MessageView>;
 
-type Known<State extends { status: string }> = Folded<Exclude<State, { status: 'unknown' | 'deleted' }>>;
+type Known<State extends { status: string }> = Folded<
+  Exclude<State, { status: 'unknown' | 'deleted' }>
+>;
 
-export function userView(id: string, { state, version, createdAt, updatedAt }: Known<User>): UserView {
+export function userView(
+  id: string,
+  { state, version, createdAt, updatedAt }: Known<User>,
+): UserView {
   const { email, name, role } = state;
   return { id, email: reveal(email), name: reveal(name), role, version, createdAt, updatedAt };
 }
@@ -67,11 +72,23 @@ export function messageView(
   const { room, authorId: from, text, status } = state;
   const withdrawn = status === 'withdrawn';
   const shown = withdrawn ? null : reveal(text);
-  return { id, room, from, name: reveal(name), text: shown, withdrawn, version, position, createdAt };
+  return {
+    id,
+    room,
+    from,
+    name: reveal(name),
+    text: shown,
+    withdrawn,
+    version,
+    position,
+    createdAt,
+  };
 }
 
 /** A folded stream that the outcome of its command has shown to exist. */
-export function known<State extends { readonly status: string }>(folded: Folded<State>): Known<State> {
+export function known<State extends { readonly status: string }>(
+  folded: Folded<State>,
+): Known<State> {
   if (folded.state.status === 'unknown' || folded.state.status === 'deleted') {
     throw new Error(`Expected something to show, but it is ${folded.state.status}.`);
   }

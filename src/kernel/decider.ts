@@ -31,8 +31,7 @@ export type Rejected<Rejection extends string> = {
 
 /** The answer of a decider: events to append and names to hold, or the reason it refused. */
 export type Decision<Event, Rejection extends string> =
-  | Accepted<Event, Rejection>
-  | Rejected<Rejection>;
+  Accepted<Event, Rejection> | Rejected<Rejection>;
 
 /**
  * The write side of one kind of stream, as three pure values.

@@ -1,6 +1,13 @@
 // Events are declared once, as TypeBox schemas. The declaration gives the static type, the check
 // before an append, the documentation of the streams, and the marks for what identifies a person.
-import { type Static, type TObject, type TProperties, type TString, type TUnsafe, Type } from '@sinclair/typebox';
+import {
+  type Static,
+  type TObject,
+  type TProperties,
+  type TString,
+  type TUnsafe,
+  Type,
+} from '@sinclair/typebox';
 import type { Position, StreamName, Version } from './stream.ts';
 import type { Timestamp } from './time.ts';
 

@@ -62,7 +62,10 @@ const purse: Decider<Purse, PurseCommand, PurseEvent, 'too-little' | 'name-taken
       }
       case 'Unname': {
         const claim = { kind: 'name', value: name ?? '', orElse: 'last-name' } as const;
-        return { ...accept<PurseEvent>({ type: 'Unnamed', data: {} }), claims: { release: [claim] } };
+        return {
+          ...accept<PurseEvent>({ type: 'Unnamed', data: {} }),
+          claims: { release: [claim] },
+        };
       }
     }
   },
@@ -103,7 +106,9 @@ function purses({ remembered = 100 }: { readonly remembered?: number } = {}) {
       appendOf({
         stream: streamOf(id),
         expected: 'any',
-        events: [{ id: 'elsewhere', type: 'Paid', schemaVersion: 1, data: JSON.stringify({ amount }) }],
+        events: [
+          { id: 'elsewhere', type: 'Paid', schemaVersion: 1, data: JSON.stringify({ amount }) },
+        ],
       }),
     ]);
   const stored = async () => await memory.readAll(logStart, 1_000);
@@ -210,7 +215,9 @@ describe('a command that meets a conflict', () => {
 
   test('has all of many simultaneous writers stored once', async () => {
     const { handle } = purses();
-    const writers = Array.from({ length: 5 }, () => handle('a', { type: 'Pay', amount: 1 }, context));
+    const writers = Array.from({ length: 5 }, () =>
+      handle('a', { type: 'Pay', amount: 1 }, context),
+    );
     const outcomes = await Promise.all(writers);
     const versions = outcomes.map((one) => one.ok && (one.version as number));
     expect(versions.toSorted()).toEqual([1, 2, 3, 4, 5]);
@@ -225,7 +232,10 @@ describe('a command for the version that its caller saw', () => {
     await handle('a', pay, context);
     await handle('a', pay, { ...context, ifVersion: 1 as Version });
     for (const ifVersion of [0, 1, 3] as Version[]) {
-      expect(await handle('a', pay, { ...context, ifVersion })).toEqual({ ok: false, rejection: 'stale' });
+      expect(await handle('a', pay, { ...context, ifVersion })).toEqual({
+        ok: false,
+        rejection: 'stale',
+      });
     }
     expect((await handle.load('a')).version).toBe(2 as Version);
   });

@@ -128,7 +128,14 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
     if (commandId === undefined) return undefined;
     const writes = [{ stream, expected: never, events: [] }];
     const time = parts.clock.now();
-    const outcome = await store.append({ commandId, writes, take: [], release: [], meta: '{}', time });
+    const outcome = await store.append({
+      commandId,
+      writes,
+      take: [],
+      release: [],
+      meta: '{}',
+      time,
+    });
     return outcome.ok ? repeated(outcome) : undefined;
   }
 
@@ -178,7 +185,8 @@ function refusal<Rejection extends string>(
 ) {
   const candidates = refused.reason === 'claim-taken' ? claims?.take : claims?.release;
   const rejection = candidates?.find(({ kind }) => kind === refused.kind)?.orElse;
-  if (rejection === undefined) throw new Error(`The log refused a claim nobody made: ${refused.kind}`);
+  if (rejection === undefined)
+    throw new Error(`The log refused a claim nobody made: ${refused.kind}`);
   return { ok: false, rejection } as const;
 }
 

@@ -6,7 +6,12 @@ type Values = Readonly<Record<string, unknown>>;
 export type RowChange<Table = unknown> =
   | { readonly kind: 'insert'; readonly table: Table; readonly row: Values }
   | { readonly kind: 'patch'; readonly table: Table; readonly key: Values; readonly values: Values }
-  | { readonly kind: 'increment'; readonly table: Table; readonly key: Values; readonly by: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'increment';
+      readonly table: Table;
+      readonly key: Values;
+      readonly by: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'remove'; readonly table: Table; readonly key: Values };
 
 export type RowChanges = RowChange | readonly RowChange[];
@@ -23,7 +28,9 @@ export type Projection = {
 };
 
 type Handlers<Event extends DomainEvent> = {
-  readonly [Type in Event['type']]?: (event: Recorded<Extract<Event, { type: Type }>>) => RowChanges;
+  readonly [Type in Event['type']]?: (
+    event: Recorded<Extract<Event, { type: Type }>>,
+  ) => RowChanges;
 };
 
 /** Checks each handler against its own event type, then forgets the types to fit one list. */

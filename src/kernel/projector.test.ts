@@ -84,7 +84,8 @@ describe('a projector', () => {
   });
 
   test('goes no further than the position it is asked for', async () => {
-    for (const name of ['mug', 'cup', 'jug']) await side.happens(productStream(name), created(name));
+    for (const name of ['mug', 'cup', 'jug'])
+      await side.happens(productStream(name), created(name));
     const projector = side.projector();
     expect(await projector.advanceTo(at(2))).toBe(false);
     expect(side.progress()?.applied).toBe(at(2));
@@ -159,7 +160,9 @@ describe('a projector', () => {
       await side.catchUp();
       const expected = [2, 3, 6, 7, 8].map((position) => `products ${position}`);
       expect(await side.parked()).toEqual(expected);
-      expect(side.progress()!.parked.map(({ position }) => position as number)).toEqual([2, 3, 6, 7, 8]);
+      expect(side.progress()!.parked.map(({ position }) => position as number)).toEqual([
+        2, 3, 6, 7, 8,
+      ]);
       expect(prices()).toEqual([7]);
     });
 
@@ -301,7 +304,9 @@ describe('a projector', () => {
   test('applies the rows and the checkpoint of a page together or not at all', async () => {
     await side.happens(productStream('mug'), created('mug'));
     await side.registers(userStream('ada'), 'Ada');
-    side.run('CREATE TRIGGER full BEFORE INSERT ON users BEGIN SELECT 1/0, missing FROM nowhere; END');
+    side.run(
+      'CREATE TRIGGER full BEFORE INSERT ON users BEGIN SELECT 1/0, missing FROM nowhere; END',
+    );
     await expect(side.catchUp()).rejects.toThrow();
     expect(side.rowsOf(products)).toEqual([]);
     const positions = [...(await side.readModel.checkpoints()).values()].map((one) => one.position);
@@ -312,7 +317,8 @@ describe('a projector', () => {
     const shortened = (log: EventLog): EventLog => ({
       ...log,
       head: async () => at(1),
-      readAll: async (after, limit) => (await log.readAll(after, limit)).filter(({ position }) => position <= 1),
+      readAll: async (after, limit) =>
+        (await log.readAll(after, limit)).filter(({ position }) => position <= 1),
     });
 
     test('stops, because its rows know of later ones', async () => {
@@ -343,7 +349,10 @@ describe('a projector', () => {
       side.restart({ projections: [usersProjection, raised] });
       await side.catchUp();
       expect(side.rowsOf(products)).toHaveLength(1);
-      expect(side.progress()).toMatchObject({ outdated: ['products'], positions: { users: at(2) } });
+      expect(side.progress()).toMatchObject({
+        outdated: ['products'],
+        positions: { users: at(2) },
+      });
       expect(side.progress()?.positions).not.toHaveProperty('products');
     });
 
@@ -377,7 +386,10 @@ describe('a projector', () => {
       version: 1,
       tables: [messages],
       on: {
-        ProductCreated: ({ data }) => [insert(messages, row('x')), insert(messages, row(data.name))],
+        ProductCreated: ({ data }) => [
+          insert(messages, row('x')),
+          insert(messages, row(data.name)),
+        ],
       },
     });
     side.restart({ projections: [doubling] });

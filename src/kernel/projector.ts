@@ -94,7 +94,9 @@ export function createProjector(parts: ProjectorParts) {
 
   async function applyPage(active: Running[], page: readonly StoredEvent[]) {
     const last = page.at(-1)!.position;
-    const wanted = page.filter(({ type }) => active.some((one) => one.projection.handles.has(type)));
+    const wanted = page.filter(({ type }) =>
+      active.some((one) => one.projection.handles.has(type)),
+    );
     const decode = memoised(await registry.decoder(wanted, keyring));
     let batches = active
       .filter(({ position }) => position < last)
@@ -106,7 +108,9 @@ export function createProjector(parts: ProjectorParts) {
       } catch (error) {
         if (error instanceof CheckpointMoved) running = undefined;
         if (!(error instanceof UnappliableStep)) throw error;
-        batches = batches.map((batch) => (batch.projection === error.projection ? parkStep(batch, error) : batch));
+        batches = batches.map((batch) =>
+          batch.projection === error.projection ? parkStep(batch, error) : batch,
+        );
       }
     }
     for (const { projection, to, parked } of batches) {
@@ -119,7 +123,7 @@ export function createProjector(parts: ProjectorParts) {
   /** Parked events get another chance whenever a projector starts, in the order of the log. */
   async function retryParked(one: Running) {
     const stillParked = new Set<string>();
-    for (const parked of [...one.parked]) {
+    for (const parked of one.parked.slice()) {
       if (stillParked.has(parked.stream)) continue;
       const [event] = await log.readAll((parked.position - 1) as Position, 1);
       if (!event) continue;
@@ -128,7 +132,14 @@ export function createProjector(parts: ProjectorParts) {
         const step = toStep(event, one.projection.changesOf(decoded!));
         const { position } = one;
         await readModel.apply([
-          { projection: one.projection.name, from: position, to: position, steps: [step], parked: [], unparked: [event.position] },
+          {
+            projection: one.projection.name,
+            from: position,
+            to: position,
+            steps: [step],
+            parked: [],
+            unparked: [event.position],
+          },
         ]);
         one.parked.splice(one.parked.indexOf(parked), 1);
       } catch (error) {
@@ -142,7 +153,9 @@ export function createProjector(parts: ProjectorParts) {
     const active = running ?? [];
     parts.onProgress?.({
       applied: lowest(active) ?? logStart,
-      positions: Object.fromEntries(active.map(({ projection, position }) => [projection.name, position])),
+      positions: Object.fromEntries(
+        active.map(({ projection, position }) => [projection.name, position]),
+      ),
       outdated,
       parked: active.flatMap(({ parked }) => parked),
     });
@@ -175,7 +188,9 @@ function toBatch(
   for (const event of page) {
     if (event.position <= position || !projection.handles.has(event.type)) continue;
     if (parkedStreams.has(event.stream)) {
-      newlyParked.push(toParked(projection.name, event, 'An earlier event of this stream is parked.'));
+      newlyParked.push(
+        toParked(projection.name, event, 'An earlier event of this stream is parked.'),
+      );
       continue;
     }
     try {
@@ -185,7 +200,14 @@ function toBatch(
       newlyParked.push(toParked(projection.name, event, String(error)));
     }
   }
-  return { projection: projection.name, from: position, to, steps, parked: newlyParked, unparked: [] };
+  return {
+    projection: projection.name,
+    from: position,
+    to,
+    steps,
+    parked: newlyParked,
+    unparked: [],
+  };
 }
 
 function toStep(event: StoredEvent, changes: Step['changes']): Step {
@@ -202,7 +224,8 @@ function toParked(projection: string, event: Omit<Step, 'changes'>, reason: stri
 function parkStep(batch: ProjectionBatch, refused: UnappliableStep): ProjectionBatch {
   const poison = batch.steps.find(({ position }) => position === refused.position);
   if (!poison) throw refused;
-  const isParked = (step: Step) => step.stream === poison.stream && step.position >= poison.position;
+  const isParked = (step: Step) =>
+    step.stream === poison.stream && step.position >= poison.position;
   const reasonOf = (step: Step) =>
     step === poison ? refused.reason : 'An earlier event of this stream is parked.';
   const parked = batch.steps
@@ -211,7 +234,7 @@ function parkStep(batch: ProjectionBatch, refused: UnappliableStep): ProjectionB
   return {
     ...batch,
     steps: batch.steps.filter((step) => !isParked(step)),
-    parked: [...batch.parked, ...parked].sort((a, b) => a.position - b.position),
+    parked: [...batch.parked, ...parked].toSorted((a, b) => a.position - b.position),
   };
 }
 

@@ -44,7 +44,8 @@ describe('rebuilding', () => {
 
   test('gives the same rows when the log was followed event by event', async () => {
     const projector = side.projector();
-    for (let position = 1; position <= 8; position += 1) await projector.advanceTo(position as never);
+    for (let position = 1; position <= 8; position += 1)
+      await projector.advanceTo(position as never);
     const live = side.dump();
     await side.rebuild();
     expect(side.dump()).toEqual(live);
@@ -121,7 +122,9 @@ describe('rebuilding', () => {
   test('keeps the live rows when the swap fails half-way', async () => {
     await side.catchUp();
     const live = side.dump();
-    side.run('CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT missing FROM nowhere; END');
+    side.run(
+      'CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT missing FROM nowhere; END',
+    );
     await expect(side.rebuild()).rejects.toThrow();
     expect(side.dump()).toEqual(live);
   });

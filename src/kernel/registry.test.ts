@@ -57,7 +57,11 @@ function stored(type: string, data: unknown, rest: Partial<StoredEvent> = {}): S
   };
 }
 
-const failureOf = (promise: Promise<unknown>) => promise.then(() => undefined, (error) => error);
+const failureOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error) => error,
+  );
 
 describe('declaring events', () => {
   test('is refused when two share one name', () => {
@@ -70,7 +74,9 @@ describe('declaring events', () => {
 
   test('is refused when an upcaster is missing on the way to the present version', () => {
     const up = (data: object) => ({ ...data });
-    expect(() => event('ParcelLost', {}, { upcasters: [{ from: 2, up }] })).toThrow('from version 1');
+    expect(() => event('ParcelLost', {}, { upcasters: [{ from: 2, up }] })).toThrow(
+      'from version 1',
+    );
   });
 
   test('gives the schema version from the number of upcasters', () => {
@@ -175,7 +181,8 @@ describe('a personal field', () => {
   });
 
   const altered: Record<string, (text: string) => string> = {
-    'one character changed': (text) => text.slice(0, -6) + (text.at(-6) === 'A' ? 'B' : 'A') + text.slice(-5),
+    'one character changed': (text) =>
+      text.slice(0, -6) + (text.at(-6) === 'A' ? 'B' : 'A') + text.slice(-5),
     'its end cut off': (text) => text.slice(0, -8),
     'almost everything cut off': (text) => text.slice(0, text.lastIndexOf(':') + 7),
     'no ciphertext': (text) => text.slice(0, text.lastIndexOf(':') + 1),
@@ -214,7 +221,10 @@ describe('decoding an event', () => {
     [2, { amount: 1.5 }],
     [3, { cents: 150 }],
   ])('of schema version %i gives its present shape', async (schemaVersion, data) => {
-    const [read] = await registry.decode([stored('ParcelPriced', data, { schemaVersion })], keyring());
+    const [read] = await registry.decode(
+      [stored('ParcelPriced', data, { schemaVersion })],
+      keyring(),
+    );
     expect(read!.data).toEqual({ cents: 150 });
   });
 
@@ -229,7 +239,11 @@ describe('decoding an event', () => {
     for (const id of ['ada', 'bob']) {
       const at = { id: `event-of-${id}`, stream: parcelStream(id) };
       const data = { by: id, at: 'noon', place: 'Oslo' };
-      const { data: text } = await registry.encode({ type: 'ParcelSigned', data }, at, keys.keyring());
+      const { data: text } = await registry.encode(
+        { type: 'ParcelSigned', data },
+        at,
+        keys.keyring(),
+      );
       page.push(stored('ParcelSigned', text, at));
     }
     const read = await registry.decode(page, keys.keyring());

@@ -78,7 +78,10 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
       return (event) => {
         const { definition } = definitionOf(event.type);
         const data = parsed.get(event) ?? parse(event);
-        return recorded(event, upcast(definition, event, open ? unseal(data, definition, event, open) : data));
+        return recorded(
+          event,
+          upcast(definition, event, open ? unseal(data, definition, event, open) : data),
+        );
       };
     },
   };
@@ -120,7 +123,12 @@ async function seal(
   return sealed;
 }
 
-function unseal(data: Data, { personalFields }: AnyDefinition, event: StoredEvent, open: Opener): Data {
+function unseal(
+  data: Data,
+  { personalFields }: AnyDefinition,
+  event: StoredEvent,
+  open: Opener,
+): Data {
   if (personalFields.length === 0) return data;
   const opened = { ...data };
   for (const field of personalFields) {

@@ -15,7 +15,11 @@ const view = {
 
 /** Statements are prepared once, here; calling one only binds and steps. */
 export function productQueries(db: ReadDb) {
-  const byId = db.select(view).from(products).where(eq(products.id, sql.placeholder('id'))).prepare();
+  const byId = db
+    .select(view)
+    .from(products)
+    .where(eq(products.id, sql.placeholder('id')))
+    .prepare();
   const matches = or(like(products.searchName), like(products.searchSku));
   const listed = db
     .select(view)

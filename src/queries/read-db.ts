@@ -5,7 +5,11 @@ import type { SQLiteColumn } from 'drizzle-orm/sqlite-core';
 /** A connection to the read models that only reads. */
 export type ReadDb = BunSQLiteDatabase;
 
-export type ListRequest = { readonly page: number; readonly limit: number; readonly search: string };
+export type ListRequest = {
+  readonly page: number;
+  readonly limit: number;
+  readonly search: string;
+};
 
 /** Matches a searchable column against the placeholder `pattern`, made by `escapeLike`. */
 export function like(column: SQLiteColumn): SQL {
@@ -14,6 +18,9 @@ export function like(column: SQLiteColumn): SQL {
 
 /** A pattern that finds `search` anywhere, with `%` and `_` meaning themselves. */
 export function escapeLike(search: string): string {
-  const literal = search.normalize('NFC').toLowerCase().replaceAll(/[\\%_]/g, String.raw`\$&`);
+  const literal = search
+    .normalize('NFC')
+    .toLowerCase()
+    .replaceAll(/[\\%_]/g, String.raw`\$&`);
   return `%${literal}%`;
 }

@@ -14,7 +14,11 @@ const view = {
 
 /** Statements are prepared once, here; calling one only binds and steps. */
 export function userQueries(db: ReadDb) {
-  const byId = db.select(view).from(users).where(eq(users.id, sql.placeholder('id'))).prepare();
+  const byId = db
+    .select(view)
+    .from(users)
+    .where(eq(users.id, sql.placeholder('id')))
+    .prepare();
   const matches = or(like(users.searchEmail), like(users.searchName));
   const listed = db
     .select(view)

@@ -6,7 +6,11 @@ const digest = createDigest(Buffer.from('key'));
 describe('a keyed digest', () => {
   test('is the same for the same kind and value, and for no other', () => {
     expect(digest('email', 'ada')).toBe(digest('email', 'ada'));
-    const others = [digest('email', 'bob'), digest('sku', 'ada'), createDigest(Buffer.from('k'))('email', 'ada')];
+    const others = [
+      digest('email', 'bob'),
+      digest('sku', 'ada'),
+      createDigest(Buffer.from('k'))('email', 'ada'),
+    ];
     expect(others).not.toContain(digest('email', 'ada'));
   });
 

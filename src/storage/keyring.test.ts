@@ -45,7 +45,8 @@ describe('a keyring', () => {
     keys.add('ada');
     keys.add('bob');
     const sealed = [];
-    for (const person of ['ada', 'bob']) sealed.push(await keys.keyring().seal(person, person, 'here'));
+    for (const person of ['ada', 'bob'])
+      sealed.push(await keys.keyring().seal(person, person, 'here'));
     keys.remove('ada');
     const open = await keys.keyring().opener(sealed);
     expect(sealed.map((text) => open(text, 'here'))).toEqual([erased, 'bob']);
@@ -55,7 +56,10 @@ describe('a keyring', () => {
     const keys = keysInMemory(['the older secret, of forty characters...']);
     keys.add('ada');
     const sealed = await keys.keyring().seal('ada', 'Ada', 'here');
-    const rotated = createKeyEncryption(['a newer one', 'the older secret, of forty characters...']);
+    const rotated = createKeyEncryption([
+      'a newer one',
+      'the older secret, of forty characters...',
+    ]);
     expect((await keys.keyring(rotated).opener([sealed]))(sealed, 'here')).toBe('Ada');
   });
 

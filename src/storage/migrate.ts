@@ -6,5 +6,8 @@ export const migrationsFolder = (store: 'log' | 'vault' | 'read-model', dialect:
 
 /** The newest migration this code knows, to refuse a store that a newer version has written. */
 export function newestMigration(folder: string): number {
-  return Math.max(0, ...readMigrationFiles({ migrationsFolder: folder }).map((one) => one.folderMillis));
+  return Math.max(
+    0,
+    ...readMigrationFiles({ migrationsFolder: folder }).map((one) => one.folderMillis),
+  );
 }

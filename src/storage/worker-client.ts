@@ -2,7 +2,11 @@
 // waits for it fails, and so does everything asked later. They travel as JSON text, which costs a
 // third of a structured clone for batches of small objects.
 
-export type WorkerRequest = { readonly id: number; readonly name: string; readonly payload: unknown };
+export type WorkerRequest = {
+  readonly id: number;
+  readonly name: string;
+  readonly payload: unknown;
+};
 export type WorkerAnswer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly error: PlainError };
@@ -17,7 +21,10 @@ export class WorkerGone extends Error {
 
 const unanswered = 0;
 
-type Waiting = { readonly resolve: (value: never) => void; readonly reject: (error: unknown) => void };
+type Waiting = {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+};
 
 export type WorkerClient = ReturnType<typeof createWorkerClient>;
 
@@ -60,7 +67,9 @@ export function createWorkerClient(worker: Worker, onGone: (error: Error) => voi
     /** Says something that needs no answer; a Worker that is gone has been reported already. */
     tell(name: string): void {
       if (gone) return;
-      worker.postMessage(JSON.stringify({ id: unanswered, name, payload: null } satisfies WorkerRequest));
+      worker.postMessage(
+        JSON.stringify({ id: unanswered, name, payload: null } satisfies WorkerRequest),
+      );
     },
     /** Asks the Worker to finish, then ends it. */
     async close(): Promise<void> {
@@ -75,7 +84,7 @@ export function createWorkerClient(worker: Worker, onGone: (error: Error) => voi
 export function serveRequests(functions: Record<string, (payload: never) => unknown>): void {
   const scope = globalThis as unknown as Worker;
   const answer = (one: WorkerAnswer) => scope.postMessage(JSON.stringify(one));
-  scope.onmessage = async ({ data }: MessageEvent<string>) => {
+  scope.addEventListener('message', async ({ data }: MessageEvent<string>) => {
     const { id, name, payload } = JSON.parse(data) as WorkerRequest;
     try {
       const value = await functions[name]!(payload as never);
@@ -84,7 +93,7 @@ export function serveRequests(functions: Record<string, (payload: never) => unkn
     } catch (error) {
       answer({ id, ok: false, error: toPlain(error) });
     }
-  };
+  });
 }
 
 export function toPlain(error: unknown): PlainError {

@@ -4,14 +4,20 @@ import type { Actor } from './load.ts';
 import { signIn, signUp } from './server.ts';
 
 /** Users of a server that runs as a process of its own; the first is an admin. */
-export async function signUpActors(server: { readonly url: string; readonly directory: string }, count: number) {
+export async function signUpActors(
+  server: { readonly url: string; readonly directory: string },
+  count: number,
+) {
   const { url, directory } = server;
   const users = await Promise.all(Array.from({ length: count }, () => signUp(url)));
   const [first, ...others] = users as [(typeof users)[0], ...typeof users];
   const made = await runCommand(['admin:create', '--email', first.email], { directory });
   expect(made).toMatchObject({ exitCode: 0, stderr: '' });
   const admin = { ...first, ...(await signIn(url, first.email)) };
-  const actors = [admin, ...others].map(({ user, accessToken }): Actor => ({ id: user.id, token: accessToken }));
+  const actors = [admin, ...others].map(({ user, accessToken }): Actor => ({
+    id: user.id,
+    token: accessToken,
+  }));
   return { admin, users: [admin, ...others], actors };
 }
 

@@ -14,7 +14,10 @@ export type Finished = {
   readonly stderr: string;
 };
 
-export function spawnCommand(args: readonly string[], { directory, environment, input }: CommandLine) {
+export function spawnCommand(
+  args: readonly string[],
+  { directory, environment, input }: CommandLine,
+) {
   return Bun.spawn([process.execPath, '--no-env-file', 'src/cli.ts', ...args], {
     cwd: join(import.meta.dir, '../..'),
     env: {

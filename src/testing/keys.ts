@@ -5,7 +5,9 @@ import { createKeyring, keyPlace } from '../storage/keyring.ts';
 type KeySource = Pick<Vault, 'keyOf' | 'keysById'>;
 
 /** Persons' keys in memory under a real keyring, which is new at each call of `keyring`. */
-export function keysInMemory(secrets: readonly string[] = ['a secret of this test alone, only here']) {
+export function keysInMemory(
+  secrets: readonly string[] = ['a secret of this test alone, only here'],
+) {
   const keys = new Map<string, WrappedKey>();
   const keyEncryption = createKeyEncryption(secrets);
   const source: KeySource = {

@@ -14,7 +14,7 @@ export type Sent = {
   readonly key: string | undefined;
   /** How many events it makes when it is accepted; undefined where others may have been first. */
   readonly events: number | undefined;
-  readonly onAccepted?: (answer: { readonly id: string }) => void;
+  readonly onAccepted?: ((answer: { readonly id: string }) => void) | undefined;
 };
 
 export type Acknowledged = { readonly sent: Sent; readonly position: number | undefined };
@@ -89,7 +89,8 @@ export function createLoad(random: Random, actors: readonly Actor[], registratio
     return sent(`DELETE /chat/${room}/messages/${id}`, random.pick([author, admin]));
   }
 
-  const rename = () => sent('PATCH /profile', random.pick(actors), { body: { name: `Somebody ${count}` } });
+  const rename = () =>
+    sent('PATCH /profile', random.pick(actors), { body: { name: `Somebody ${count}` } });
 
   function changeRole(): Sent {
     const role = random.pick(['user', 'moderator']);
@@ -126,7 +127,7 @@ export function createLoad(random: Random, actors: readonly Actor[], registratio
 export type Load = ReturnType<typeof createLoad>;
 
 /** Sends one command; answers whether an answer came. */
-async function sendCommand(url: string, sent: Sent, record: Record): Promise<boolean> {
+export async function sendCommand(url: string, sent: Sent, record: Record): Promise<boolean> {
   const [method = '', path = ''] = sent.route.split(' ');
   let response: Response;
   let body: string;
@@ -195,7 +196,8 @@ export function contradictions(
   }
   for (const sent of unknown) {
     const { length } = positions.get(sent.id) ?? [];
-    if (length !== 0 && length !== (sent.events ?? 1)) problems.push(`Half of ${sent.route} ${sent.id}`);
+    if (length !== 0 && length !== (sent.events ?? 1))
+      problems.push(`Half of ${sent.route} ${sent.id}`);
   }
   return problems.slice(0, 10);
 }

@@ -44,7 +44,13 @@ export function readSide(projections: readonly Projection[], log: EventLog = cre
     const builder = projector({ readModel: building, projections: chosen, onProgress: () => {} });
     try {
       if (advance !== undefined) await builder.advanceTo(advance as never);
-      else await rebuild({ log, projector: builder, beside: building, projections: chosen.map(({ name }) => name) });
+      else
+        await rebuild({
+          log,
+          projector: builder,
+          beside: building,
+          projections: chosen.map(({ name }) => name),
+        });
     } finally {
       building.close();
     }

@@ -25,10 +25,14 @@ export function dumpReadModels(directory: string): Dump {
   try {
     return database.transaction(() => {
       const tables = database
-        .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        .query<{ name: string }, []>(
+          "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name",
+        )
         .all()
         .filter(({ name }) => !/^(?:sqlite_|__drizzle)/.test(name));
-      return toDump(tables.map(({ name }) => [name, database.query<Row, []>(`SELECT * FROM "${name}"`).all()]));
+      return toDump(
+        tables.map(({ name }) => [name, database.query<Row, []>(`SELECT * FROM "${name}"`).all()]),
+      );
     })();
   } finally {
     database.close();
@@ -74,25 +78,39 @@ export function differences(actual: Dump, expected: Dump): readonly string[] {
     if (left.join('\n') === right.join('\n')) continue;
     const [leftSet, rightSet] = [new Set(left), new Set(right)];
     lines.push(`${table}: ${left.length} rows instead of ${right.length}`);
-    lines.push(...left.filter((row) => !rightSet.has(row)).slice(0, 3).map((row) => `+ ${row}`));
-    lines.push(...right.filter((row) => !leftSet.has(row)).slice(0, 3).map((row) => `- ${row}`));
+    lines.push(
+      ...left
+        .filter((row) => !rightSet.has(row))
+        .slice(0, 3)
+        .map((row) => `+ ${row}`),
+    );
+    lines.push(
+      ...right
+        .filter((row) => !leftSet.has(row))
+        .slice(0, 3)
+        .map((row) => `- ${row}`),
+    );
   }
   return lines;
 }
 
 function toDump(tables: readonly (readonly [string, readonly Row[]])[]): Dump {
-  const lines = tables.map(([name, rows]) => [name, rows.map((row) => JSON.stringify(row)).toSorted()] as const);
+  const lines = tables.map(
+    ([name, rows]) => [name, rows.map((row) => JSON.stringify(row)).toSorted()] as const,
+  );
   return Object.fromEntries(lines.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function memoryRows() {
-  const tables = projections.flatMap((one) => one.tables as readonly SQLiteTable[]).map((table) => {
-    const { name } = getTableConfig(table);
-    const columns = getTableConfig(table).columns.map((column) => {
-      return { column, property: propertyOf(table, column) };
+  const tables = projections
+    .flatMap((one) => one.tables as readonly SQLiteTable[])
+    .map((table) => {
+      const { name } = getTableConfig(table);
+      const columns = getTableConfig(table).columns.map((column) => {
+        return { column, property: propertyOf(table, column) };
+      });
+      return { table, name, columns, rows: new Map<unknown, Row>() };
     });
-    return { table, name, columns, rows: new Map<unknown, Row>() };
-  });
 
   function apply(change: RowChange): void {
     const { columns, rows } = tables.find(({ table }) => table === change.table)!;
@@ -113,10 +131,14 @@ function memoryRows() {
     if (change.kind === 'remove') rows.delete(keyOf(change.key));
     if (change.kind === 'patch') Object.assign(row, toRow(change.values));
     if (change.kind !== 'increment') return;
-    for (const [name, by] of Object.entries(toRow(change.by))) row[name] = Number(row[name]) + Number(by);
+    for (const [name, by] of Object.entries(toRow(change.by)))
+      row[name] = Number(row[name]) + Number(by);
   }
 
-  return { apply, tables: () => tables.map(({ name, rows }) => [name, [...rows.values()]] as const) };
+  return {
+    apply,
+    tables: () => tables.map(({ name, rows }) => [name, [...rows.values()]] as const),
+  };
 }
 
 function propertyOf(table: SQLiteTable, column: SQLiteColumn): string {

@@ -13,7 +13,9 @@ export const testPassword = 'a long enough password';
 export type TestServer = Awaited<ReturnType<typeof startServer>>;
 
 /** The whole application on SQLite files of its own, listening on a free port of the loopback. */
-export async function startServer(overrides: Partial<Config> & { readonly directory?: string } = {}) {
+export async function startServer(
+  overrides: Partial<Config> & { readonly directory?: string } = {},
+) {
   const { directory, ...config } = overrides;
   const own = directory === undefined ? temporaryDirectory() : undefined;
   const dataDirectory = directory ?? own!.path;
@@ -53,11 +55,21 @@ export async function signIn(url: string, email: string, password: string = test
   if (!data) throw new Error(`Signing in failed: ${JSON.stringify(error)}`);
   const { accessToken } = data;
   const cookie = response.headers.get('set-cookie')?.split(';')[0] ?? '';
-  return { email, accessToken, cookie, client: createClient(url, { accessToken: () => accessToken }) };
+  return {
+    email,
+    accessToken,
+    cookie,
+    client: createClient(url, { accessToken: () => accessToken }),
+  };
 }
 
 /** Makes a user an admin through the command handlers, and signs them in with the new role. */
-export async function promote(server: TestServer, userId: string, email: string, role: 'admin' | 'moderator' = 'admin') {
+export async function promote(
+  server: TestServer,
+  userId: string,
+  email: string,
+  role: 'admin' | 'moderator' = 'admin',
+) {
   const { commands, noteRole } = server.application.edge;
   const context = { actorId: 'test', correlationId: 'test', causationId: 'test' };
   const outcome = await commands.users(userId, { type: 'ChangeUserRole', role }, context);
@@ -94,7 +106,8 @@ async function listeningUrl(child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>): Pr
   const reader = child.stdout.getReader();
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) throw new Error(`The server ended: ${text}${await new Response(child.stderr).text()}`);
+    if (done)
+      throw new Error(`The server ended: ${text}${await new Response(child.stderr).text()}`);
     text += decoder.decode(value, { stream: true });
     const url = /"url":"([^"]+?)\/?"/.exec(text)?.[1];
     if (!url) continue;

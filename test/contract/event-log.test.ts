@@ -15,7 +15,11 @@ eventLogContract('SQLite', () => {
   const writer = openLogWriter(file, migrationsFolder('log', 'sqlite'));
   const { close: closeReader, ...reader } = openLogReader(file);
   return {
-    log: { ...reader, append: async (appends) => writer.append(appends) },
+    log: {
+      ...reader,
+      append: async (appends) => writer.append(appends),
+      holderOf: async (kind, key) => writer.holderOf(kind, key),
+    },
     close() {
       closeReader();
       writer.close();

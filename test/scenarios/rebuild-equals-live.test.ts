@@ -2,6 +2,7 @@ import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createClient } from '../../src/client/index.ts';
 import { caughtUp, signUpActors } from '../../src/testing/actors.ts';
 import { runCommand, spawnCommand } from '../../src/testing/command-line.ts';
 import { contradictions, createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
@@ -11,6 +12,12 @@ import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
 
 const commandCount = 10_000;
 const names = ['users', 'products', 'messages'] as const;
+
+const spoiling = {
+  users: "UPDATE users SET role = 'admin'",
+  products: "UPDATE products SET name = 'spoiled' WHERE rowid IN (SELECT rowid FROM products LIMIT 5)",
+  messages: 'DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages LIMIT 5)',
+};
 
 const temporary = temporaryDirectory();
 const directory = temporary.path;
@@ -38,12 +45,10 @@ async function run(url: string, count: number, clients = 16) {
 }
 
 /** Rows that no event has made, so that a rebuild that does nothing is found out. */
-function spoil() {
+function spoil(tables: readonly (typeof names)[number][] = names) {
   const database = new Database(join(directory, 'read-model.db'));
   database.run('PRAGMA busy_timeout = 5000');
-  database.run("UPDATE products SET name = 'spoiled' WHERE rowid IN (SELECT rowid FROM products LIMIT 5)");
-  database.run('DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages LIMIT 5)');
-  database.run("UPDATE users SET role = 'admin'");
+  for (const table of tables) database.run(spoiling[table]);
   database.close();
 }
 
@@ -156,20 +161,16 @@ describe(`after ${commandCount} mixed commands`, () => {
 
   test.each(names)('POST /admin/projections/%s/rebuild under load', async (name) => {
     const url = server?.url ?? (await start());
-    spoil();
-    const { admin } = actors.admin.client;
-    const begun = await admin.projections({ name }).rebuild.post();
-    expect({ status: begun.status, error: begun.error?.value }).toEqual({ status: 202, error: undefined });
+    spoil([name]);
+    const { admin } = createClient(url, { accessToken: () => actors.admin.accessToken });
+    expect((await admin.projections({ name }).rebuild.post()).status).toBe(202);
     const isRebuilding = async () => {
       const { data } = await admin.projections.get();
       return data!.data.some(({ status }) => status === 'rebuilding');
     };
     while (await isRebuilding()) await run(url, 20, 4);
     await waitForHead(url);
-    const table = (dump: ReturnType<typeof dumpReadModels>) => ({ [name]: dump[name] ?? [] });
-    const fold = await foldReadModels(directory);
-    expect(differences(table(dumpReadModels(directory)), table(fold))).toEqual([]);
-    if (name === names.at(-1)) await expectEqualToFold();
+    await expectEqualToFold();
   }, 60_000);
 });
 

@@ -24,10 +24,12 @@ export function createMemoryLog(): EventLog {
     if (first) return { ...first, isRepeated: true };
     for (const { stream, expected } of append.writes) {
       const actual = eventsOf(stream).length as Version;
-      if (!isExpected(expected, actual)) return { ok: false, reason: 'version', stream, expected, actual };
+      if (!isExpected(expected, actual))
+        return { ok: false, reason: 'version', stream, expected, actual };
     }
     for (const { kind, key, stream } of append.take) {
-      if ((claimsOf(kind).get(key) ?? stream) !== stream) return { ok: false, reason: 'claim-taken', kind };
+      if ((claimsOf(kind).get(key) ?? stream) !== stream)
+        return { ok: false, reason: 'claim-taken', kind };
     }
     for (const { kind, key, keepsOne } of append.release) {
       const hasOther = [...claimsOf(kind).keys()].some((other) => other !== key);
@@ -69,7 +71,7 @@ export function createMemoryLog(): EventLog {
     readAll: async (after, limit) => events.slice(after, after + limit),
     async readBack(before, limit) {
       const end = Math.max(0, Math.min(before - 1, events.length));
-      return events.slice(Math.max(0, end - limit), end).reverse();
+      return events.slice(Math.max(0, end - limit), end).toReversed();
     },
     head: async () => events.length as Position,
     holderOf: async (kind, key) => claimsOf(kind).get(key),

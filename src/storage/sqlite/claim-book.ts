@@ -74,7 +74,8 @@ export function openClaimBook(database: Database) {
     /** Whether a name of this kind other than `key` is held. */
     hasOther(kind: string, key: string): boolean {
       const ofKind = recent.get(kind);
-      for (const [other, stream] of ofKind ?? []) if (other !== key && stream !== released) return true;
+      for (const [other, stream] of ofKind ?? [])
+        if (other !== key && stream !== released) return true;
       for (const { key: other } of keysOf.iterate(kind)) {
         if (other !== key && ofKind?.get(other) !== released) return true;
       }

@@ -51,7 +51,9 @@ export class StoreTooNew extends Error {
 export function migrateFile(database: Database, folder: string): void {
   migrate(drizzle(database), { migrationsFolder: folder });
   const newest = database
-    .query<{ created_at: number }, []>('SELECT max(created_at) AS created_at FROM __drizzle_migrations')
+    .query<{ created_at: number }, []>(
+      'SELECT max(created_at) AS created_at FROM __drizzle_migrations',
+    )
     .get();
   if ((newest?.created_at ?? 0) > newestMigration(folder)) throw new StoreTooNew(database.filename);
 }

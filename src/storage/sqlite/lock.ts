@@ -7,7 +7,9 @@ export class DataDirectoryInUse extends Error {
   override readonly name = 'DataDirectoryInUse';
   readonly directory: string;
   constructor(directory: string, holder: string) {
-    super(`The data directory ${directory} is in use by process ${holder}. Only one process may write to it.`);
+    super(
+      `The data directory ${directory} is in use by process ${holder}. Only one process may write to it.`,
+    );
     this.directory = directory;
   }
 }

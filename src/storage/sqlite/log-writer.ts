@@ -50,11 +50,13 @@ export function openLogWriter(file: string, migrations: string) {
     }
     for (const { stream, expected } of append.writes) {
       const actual = versionOf(stream);
-      if (!isExpected(expected, actual)) return { ok: false, reason: 'version', stream, expected, actual };
+      if (!isExpected(expected, actual))
+        return { ok: false, reason: 'version', stream, expected, actual };
     }
     for (const { kind, key, stream } of append.take) {
       const holder = claims.holderOf(kind, key);
-      if (holder !== undefined && holder !== stream) return { ok: false, reason: 'claim-taken', kind };
+      if (holder !== undefined && holder !== stream)
+        return { ok: false, reason: 'claim-taken', kind };
     }
     for (const { kind, key, keepsOne } of append.release) {
       if (keepsOne && !claims.hasOther(kind, key)) return { ok: false, reason: 'last-claim', kind };
@@ -73,8 +75,16 @@ export function openLogWriter(file: string, migrations: string) {
         const stored = { ...event, position: at.position, stream, version, meta, time: at.time };
         at.hash = sha256(chainText(at.hash, stored));
         statements.insertEvent.run(
-          stored.position, stored.id, stream, version, stored.type, stored.schemaVersion,
-          stored.data, meta, stored.time, at.hash,
+          stored.position,
+          stored.id,
+          stream,
+          version,
+          stored.type,
+          stored.schemaVersion,
+          stored.data,
+          meta,
+          stored.time,
+          at.hash,
         );
       }
       versions.set(stream, version);
@@ -125,17 +135,17 @@ function verifiedHead(database: Database): Head {
       `SELECT ${eventColumns} FROM events ORDER BY position DESC LIMIT ?`,
     )
     .all(verifiedAtStart + 1)
-    .reverse();
+    .toReversed();
   const last = tail.at(-1);
-  if (!last) {
-    const sequence = database
-      .query<{ seq: number }, []>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
-      .get();
-    if ((sequence?.seq ?? 0) > 0) throw new ChainBroken(1);
-    return { position: 0 as Position, hash: chainStart, time: '' };
-  }
-  const isWhole = tail[0]!.position === 1;
+  const position = last?.position ?? (0 as Position);
+  // AUTOINCREMENT remembers the highest position there has ever been.
+  const sequence = database
+    .query<{ seq: number }, []>("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+    .get();
+  if ((sequence?.seq ?? 0) > position) throw new ChainBroken(position + 1);
+  if (!last) return { position, hash: chainStart, time: '' };
+  const isWhole = tail.length <= verifiedAtStart;
   const anchor = isWhole ? { position: 0, hash: chainStart } : tail.shift()!;
   verifyChain(tail, anchor, sha256);
-  return { position: last.position, hash: last.hash, time: last.time };
+  return { position, hash: last.hash, time: last.time };
 }

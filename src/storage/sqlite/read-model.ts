@@ -87,11 +87,14 @@ function hold(live: Database) {
 /** What an interrupted rebuild has left is of use only to the version that began it. */
 function forgetOtherVersion(live: Database, { name, version, tables }: Projection) {
   const begun = live
-    .query<{ version: number }, [string]>('SELECT version FROM beside.checkpoints WHERE projection = ?')
+    .query<{ version: number }, [string]>(
+      'SELECT version FROM beside.checkpoints WHERE projection = ?',
+    )
     .get(name);
   if (!begun || begun.version === version) return;
   live.transaction(() => {
-    for (const table of tables) live.run(`DELETE FROM beside."${getTableConfig(table as SQLiteTable).name}"`);
+    for (const table of tables)
+      live.run(`DELETE FROM beside."${getTableConfig(table as SQLiteTable).name}"`);
     live.run('DELETE FROM beside.parked_events WHERE projection = ?', [name]);
     live.run('DELETE FROM beside.checkpoints WHERE projection = ?', [name]);
   })();
@@ -106,7 +109,9 @@ function openBeside(file: string): ReadModel & { readonly close: () => void } {
   const database = openForWriting(file, 'none');
   migrateFile(database, migrations);
   const indexes = database
-    .query<{ name: string }, []>("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+    .query<{ name: string }, []>(
+      "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    )
     .all();
   for (const { name } of indexes) database.run(`DROP INDEX "${name}"`);
   return { ...readModelOn(database), close: () => database.close() };
@@ -137,22 +142,29 @@ function replaceTable(live: Database, table: string) {
 
 function replaceRows(live: Database, table: string, projection: string) {
   live.run(`DELETE FROM main.${table} WHERE projection = ?`, [projection]);
-  live.run(`INSERT INTO main.${table} SELECT * FROM beside.${table} WHERE projection = ?`, [projection]);
+  live.run(`INSERT INTO main.${table} SELECT * FROM beside.${table} WHERE projection = ?`, [
+    projection,
+  ]);
 }
 
 function readModelOn(database: Database): ReadModel {
   const run = rowStatements(database);
   const checkpoints = database.query<CheckpointRow, []>('SELECT * FROM checkpoints');
   const parked = database.query<ParkedEvent, []>('SELECT * FROM parked_events ORDER BY position');
-  const begin = database.query('INSERT OR IGNORE INTO checkpoints (projection, version, position) VALUES (?, ?, 0)');
-  const advance = database.query('UPDATE checkpoints SET position = ? WHERE projection = ? AND position = ?');
+  const begin = database.query(
+    'INSERT OR IGNORE INTO checkpoints (projection, version, position) VALUES (?, ?, 0)',
+  );
+  const advance = database.query(
+    'UPDATE checkpoints SET position = ? WHERE projection = ? AND position = ?',
+  );
   const park = database.query(
     'INSERT INTO parked_events (projection, position, stream, type, time, reason) VALUES (?, ?, ?, ?, ?, ?)',
   );
   const unpark = database.query('DELETE FROM parked_events WHERE projection = ? AND position = ?');
 
   function applyBatch({ projection, from, to, steps, ...batch }: ProjectionBatch) {
-    if (advance.run(to, projection, from).changes !== 1) throw new CheckpointMoved(projection, from);
+    if (advance.run(to, projection, from).changes !== 1)
+      throw new CheckpointMoved(projection, from);
     for (const { position, changes } of steps) {
       try {
         for (const change of changes) run(change as RowChange<SQLiteTable>);
@@ -175,9 +187,12 @@ function readModelOn(database: Database): ReadModel {
     if (size > walBytesMax) database.run('PRAGMA wal_checkpoint(TRUNCATE)');
   }
 
-  const applyAll = database.transaction((batches: readonly ProjectionBatch[]) => batches.forEach(applyBatch));
+  const applyAll = database.transaction((batches: readonly ProjectionBatch[]) =>
+    batches.forEach(applyBatch),
+  );
   return {
-    checkpoints: async () => new Map(checkpoints.all().map(({ projection, ...at }) => [projection, at])),
+    checkpoints: async () =>
+      new Map(checkpoints.all().map(({ projection, ...at }) => [projection, at])),
     parked: async () => parked.all(),
     begin: async (projection, version) => void begin.run(projection, version),
     apply: async (batches) => {

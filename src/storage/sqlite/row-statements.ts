@@ -48,7 +48,10 @@ export function rowStatements(database: Database) {
     const { table } = change;
     switch (change.kind) {
       case 'insert':
-        return db.insert(table).values(placeholders(Object.keys(change.row))).toSQL();
+        return db
+          .insert(table)
+          .values(placeholders(Object.keys(change.row)))
+          .toSQL();
       case 'patch':
         return db
           .update(table)
@@ -68,7 +71,10 @@ export function rowStatements(database: Database) {
           .toSQL();
       }
       case 'remove':
-        return db.delete(table).where(matching(table, Object.keys(change.key))).toSQL();
+        return db
+          .delete(table)
+          .where(matching(table, Object.keys(change.key)))
+          .toSQL();
     }
   }
 
@@ -78,7 +84,9 @@ export function rowStatements(database: Database) {
     const statement = statementFor(change.table, shape, () => prepare(change));
     const { changes } = statement.run(values);
     if (changes === 0) {
-      throw new NoSuchRow(`${getTableConfig(change.table).name} has no row for ${JSON.stringify(values)}.`);
+      throw new NoSuchRow(
+        `${getTableConfig(change.table).name} has no row for ${JSON.stringify(values)}.`,
+      );
     }
   };
 }
@@ -98,14 +106,16 @@ function placeholders(names: readonly string[]) {
 }
 
 function shapeOf(change: RowChange): { readonly shape: string; readonly values: Values } {
-  if (change.kind === 'insert') return { shape: `insert ${Object.keys(change.row)}`, values: change.row };
+  if (change.kind === 'insert')
+    return { shape: `insert ${Object.keys(change.row)}`, values: change.row };
   const values: Values = {};
   let shape: string = change.kind;
   for (const name in change.key) {
     values[`key_${name}`] = change.key[name];
     shape += ` ${name}`;
   }
-  const assigned = change.kind === 'patch' ? change.values : change.kind === 'increment' ? change.by : {};
+  const assigned =
+    change.kind === 'patch' ? change.values : change.kind === 'increment' ? change.by : {};
   for (const name in assigned) {
     values[name] = (assigned as Values)[name];
     shape += `,${name}`;

@@ -32,7 +32,9 @@ export async function openSqliteStorage(
   }
   const logReader = openLogReader(join(directory, 'log.db'));
   const vaultReader = openVaultReader(join(directory, 'vault.db'));
-  const operations = groupCommit<VaultOperation, VaultResult>((batch) => client.ask('vault', batch));
+  const operations = groupCommit<VaultOperation, VaultResult>((batch) =>
+    client.ask('vault', batch),
+  );
   const write = async <Result>(name: VaultOperation['name'], ...args: readonly unknown[]) => {
     const result = await operations.submit({ name, args });
     if (!result.ok) throw Object.assign(new Error(result.error.message), result.error);
@@ -44,7 +46,8 @@ export async function openSqliteStorage(
   return {
     log: {
       ...reads,
-      append: (appends: readonly Append[]) => client.ask<readonly AppendOutcome[]>('append', appends),
+      append: (appends: readonly Append[]) =>
+        client.ask<readonly AppendOutcome[]>('append', appends),
       holderOf: (kind, key) => client.ask<StreamName | undefined>('holder', { kind, key }),
     },
     vault: {

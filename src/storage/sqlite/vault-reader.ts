@@ -11,13 +11,17 @@ type VaultReads = Pick<
 /** The reading half of the vault; each call sees the newest commit. */
 export function openVaultReader(file: string) {
   const database = openForReading(file);
-  const unconfirmed = database.query<{ id: string }, []>('SELECT id FROM persons WHERE is_confirmed = 0');
+  const unconfirmed = database.query<{ id: string }, []>(
+    'SELECT id FROM persons WHERE is_confirmed = 0',
+  );
   const keyOf = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE id = ?`);
   const keyById = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE key_id = ?`);
   const passwordHash = database.query<{ hash: string }, [string]>(
     'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
   );
-  const ended = database.query<{ id: string }, [string]>('SELECT id FROM sessions WHERE ended_at >= ?');
+  const ended = database.query<{ id: string }, [string]>(
+    'SELECT id FROM sessions WHERE ended_at >= ?',
+  );
   const answer = database.query<KeptAnswer, [string]>(
     `SELECT command_id AS commandId, person_id AS personId, request_digest AS requestDigest,
        sealed, expires_at AS expiresAt FROM answers WHERE command_id = ?`,
@@ -25,8 +29,7 @@ export function openVaultReader(file: string) {
   return {
     unconfirmedPersons: async () => unconfirmed.all().map(({ id }) => id),
     keyOf: async (personId) => keyOf.get(personId) ?? undefined,
-    keysById: async (keyIds) =>
-      keyIds.flatMap((keyId) => keyById.get(keyId) ?? []),
+    keysById: async (keyIds) => keyIds.flatMap((keyId) => keyById.get(keyId) ?? []),
     passwordHashOf: async (personId) => passwordHash.get(personId)?.hash,
     sessionsEndedSince: async (time) => ended.all(time).map(({ id }) => id),
     answerTo: async (commandId) => answer.get(commandId) ?? undefined,

@@ -53,11 +53,16 @@ export function openVaultWriter(file: string, migrations: string) {
       }
     }),
   );
-  return { run: (operations: readonly VaultOperation[]) => run.immediate(operations), close: () => closeWriter(database) };
+  return {
+    run: (operations: readonly VaultOperation[]) => run.immediate(operations),
+    close: () => closeWriter(database),
+  };
 }
 
 function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
-  const addPerson = database.query('INSERT INTO persons (id, key_id, wrapped_key) VALUES (?, ?, ?)');
+  const addPerson = database.query(
+    'INSERT INTO persons (id, key_id, wrapped_key) VALUES (?, ?, ?)',
+  );
   const setPassword = database.query(
     'INSERT OR REPLACE INTO credentials (person_id, password_hash, changed_at) VALUES (?, ?, ?)',
   );
@@ -66,11 +71,16 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
   const startSession = database.query(
     'INSERT INTO sessions (id, person_id, refresh_hash, started_at, expires_at) VALUES (?, ?, ?, ?, ?)',
   );
-  const session = database.query<{ person_id: string; refresh_hash: string; expires_at: string; ended_at: string | null }, [string]>(
-    'SELECT person_id, refresh_hash, expires_at, ended_at FROM sessions WHERE id = ?',
+  const session = database.query<
+    { person_id: string; refresh_hash: string; expires_at: string; ended_at: string | null },
+    [string]
+  >('SELECT person_id, refresh_hash, expires_at, ended_at FROM sessions WHERE id = ?');
+  const rotate = database.query(
+    'UPDATE sessions SET refresh_hash = ?, expires_at = ? WHERE id = ?',
   );
-  const rotate = database.query('UPDATE sessions SET refresh_hash = ?, expires_at = ? WHERE id = ?');
-  const endSession = database.query('UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL');
+  const endSession = database.query(
+    'UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL',
+  );
   const endOthers = database.query<{ id: string }, [string, string, string]>(
     'UPDATE sessions SET ended_at = ? WHERE person_id = ? AND id <> ? AND ended_at IS NULL RETURNING id',
   );
@@ -78,7 +88,9 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
     'INSERT OR IGNORE INTO answers (command_id, person_id, request_digest, sealed, expires_at) VALUES (?, ?, ?, ?, ?)',
   );
   const addSecret = database.query('INSERT OR IGNORE INTO secrets (name, wrapped) VALUES (?, ?)');
-  const secret = database.query<{ wrapped: string }, [string]>('SELECT wrapped FROM secrets WHERE name = ?');
+  const secret = database.query<{ wrapped: string }, [string]>(
+    'SELECT wrapped FROM secrets WHERE name = ?',
+  );
   const pruneAnswers = database.query('DELETE FROM answers WHERE expires_at < ?');
   const pruneSessions = database.query('DELETE FROM sessions WHERE expires_at < ?');
   return {

@@ -21,7 +21,7 @@ serveRequests({
   holder: ({ kind, key }: { kind: string; key: string }) => stores!.log.holderOf(kind, key),
   vault: (operations: readonly VaultOperation[]) => stores!.vault.run(operations),
   close: () => {
-    stores?.close();
+    if (stores) close(stores);
     stores = undefined;
   },
 });
@@ -29,15 +29,22 @@ serveRequests({
 function open(directory: string) {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = takeWriterLock(directory);
+  try {
+    return { ...openStores(directory), lock };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function openStores(directory: string) {
   const log = openLogWriter(join(directory, 'log.db'), migrationsFolder('log', 'sqlite'));
   const vault = openVaultWriter(join(directory, 'vault.db'), migrationsFolder('vault', 'sqlite'));
-  return {
-    log,
-    vault,
-    close() {
-      log.close();
-      vault.close();
-      lock.release();
-    },
-  };
+  return { log, vault };
+}
+
+function close({ log, vault, lock }: ReturnType<typeof open>) {
+  log.close();
+  vault.close();
+  lock.release();
 }

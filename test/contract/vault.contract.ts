@@ -1,0 +1,237 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import type { KeptAnswer, NewPerson, Session, Vault } from '../../src/kernel/vault.ts';
+
+export type OpenedVault = {
+  readonly vault: Vault;
+  readonly close: () => Promise<void> | void;
+};
+
+const day = (number: number) => `2026-01-${String(number).padStart(2, '0')}T00:00:00.000Z`;
+
+const person = (personId: string): NewPerson => ({
+  personId,
+  keyId: `key-of-${personId}`,
+  wrappedKey: `wrapped-for-${personId}`,
+  passwordHash: `hash-of-${personId}`,
+  at: day(1),
+});
+
+const session = (id: string, personId = 'ada'): Session => ({
+  id,
+  personId,
+  refreshHash: `${id}-1`,
+  startedAt: day(1),
+  expiresAt: day(8),
+});
+
+const answer = (commandId: string, personId: string | null): KeptAnswer => ({
+  commandId,
+  personId,
+  requestDigest: `digest-of-${commandId}`,
+  sealed: `sealed-${commandId}`,
+  expiresAt: day(2),
+});
+
+const rotation = (id: string, from: number, at = day(2)) => ({
+  id,
+  refreshHash: `${id}-${from}`,
+  nextHash: `${id}-${from + 1}`,
+  at,
+  expiresAt: day(9),
+});
+
+/** What every vault promises; see src/kernel/vault.ts. */
+export function vaultContract(engine: string, open: () => Promise<OpenedVault>) {
+  describe(`the vault (${engine})`, () => {
+    let vault: Vault;
+    let close: OpenedVault['close'];
+
+    beforeEach(async () => {
+      ({ vault, close } = await open());
+      await vault.addPerson(person('ada'));
+      await vault.addPerson(person('bob'));
+    });
+
+    afterEach(() => close());
+
+    const failureOf = (promise: Promise<unknown>) =>
+      promise.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+
+    describe('a person', () => {
+      test('has a key, found by the person and by its id', async () => {
+        const key = { personId: 'ada', keyId: 'key-of-ada', wrappedKey: 'wrapped-for-ada' };
+        expect(await vault.keyOf('ada')).toEqual(key);
+        expect(await vault.keysById(['key-of-ada', 'key-of-nobody'])).toEqual([key]);
+        expect(await vault.keysById(['key-of-bob', 'key-of-ada'])).toHaveLength(2);
+        expect(await vault.keysById([])).toEqual([]);
+      });
+
+      test('has a password', async () => {
+        expect(await vault.passwordHashOf('ada')).toBe('hash-of-ada');
+      });
+
+      test('is unconfirmed until it is confirmed', async () => {
+        expect((await vault.unconfirmedPersons()).toSorted()).toEqual(['ada', 'bob']);
+        await vault.confirmPerson('ada');
+        expect(await vault.unconfirmedPersons()).toEqual(['bob']);
+        await vault.confirmPerson('ada');
+        expect(await vault.unconfirmedPersons()).toEqual(['bob']);
+      });
+
+      test('is added once, and a second attempt changes nothing', async () => {
+        const again = { ...person('ada'), keyId: 'other', passwordHash: 'other' };
+        expect(await failureOf(vault.addPerson(again))).toBeInstanceOf(Error);
+        expect(await vault.passwordHashOf('ada')).toBe('hash-of-ada');
+        expect((await vault.keyOf('ada'))?.keyId).toBe('key-of-ada');
+      });
+
+      test('who was never added has nothing', async () => {
+        expect(await vault.keyOf('eve')).toBeUndefined();
+        expect(await vault.passwordHashOf('eve')).toBeUndefined();
+        await vault.confirmPerson('eve');
+        await vault.removePerson('eve');
+        expect(await failureOf(vault.startSession(session('s', 'eve')))).toBeInstanceOf(Error);
+      });
+
+      test('who is removed takes key, password, sessions and answers along', async () => {
+        await vault.startSession(session('s'));
+        await vault.endSession('s', day(2));
+        await vault.keepAnswer(answer('c', 'ada'));
+        await vault.removePerson('ada');
+        expect(await vault.keyOf('ada')).toBeUndefined();
+        expect(await vault.keysById(['key-of-ada'])).toEqual([]);
+        expect(await vault.passwordHashOf('ada')).toBeUndefined();
+        expect(await vault.sessionsEndedSince(day(1))).toEqual([]);
+        expect(await vault.answerTo('c')).toBeUndefined();
+        expect(await vault.rotateSession(rotation('s', 1))).toEqual({ outcome: 'unknown' });
+        expect(await vault.passwordHashOf('bob')).toBe('hash-of-bob');
+      });
+    });
+
+    describe('changing a password', () => {
+      test('replaces the hash and ends every other session of the person', async () => {
+        for (const id of ['kept', 'other', 'third']) await vault.startSession(session(id));
+        await vault.startSession(session('of-bob', 'bob'));
+        const ended = await vault.changePassword({
+          personId: 'ada',
+          passwordHash: 'new',
+          at: day(3),
+          keepSession: 'kept',
+        });
+        expect(ended.toSorted()).toEqual(['other', 'third']);
+        expect(await vault.passwordHashOf('ada')).toBe('new');
+        expect((await vault.sessionsEndedSince(day(3))).toSorted()).toEqual(['other', 'third']);
+        for (const id of ['kept', 'of-bob']) {
+          expect(await vault.rotateSession(rotation(id, 1))).toMatchObject({ outcome: 'rotated' });
+        }
+        expect(await vault.rotateSession(rotation('other', 1))).toEqual({ outcome: 'unknown' });
+      });
+
+      test('does not end again what has ended', async () => {
+        await vault.startSession(session('s'));
+        await vault.endSession('s', day(2));
+        const change = { personId: 'ada', passwordHash: 'n', at: day(3), keepSession: 'none' };
+        expect(await vault.changePassword(change)).toEqual([]);
+        expect(await vault.sessionsEndedSince(day(3))).toEqual([]);
+      });
+    });
+
+    describe('a session', () => {
+      beforeEach(() => vault.startSession(session('s')));
+
+      test('goes on with each new token', async () => {
+        const rotated = { outcome: 'rotated', personId: 'ada' } as const;
+        expect(await vault.rotateSession(rotation('s', 1))).toEqual(rotated);
+        expect(await vault.rotateSession(rotation('s', 2))).toEqual(rotated);
+      });
+
+      test('ends when a token comes a second time, for the newest token too', async () => {
+        await vault.rotateSession(rotation('s', 1));
+        const reused = await vault.rotateSession(rotation('s', 1, day(3)));
+        expect(reused).toEqual({ outcome: 'reused', personId: 'ada' });
+        expect(await vault.rotateSession(rotation('s', 2))).toEqual({ outcome: 'unknown' });
+        expect(await vault.sessionsEndedSince(day(3))).toEqual(['s']);
+      });
+
+      test('lets one of two simultaneous uses of a token through', async () => {
+        const use = () => vault.rotateSession(rotation('s', 1));
+        const outcomes = (await Promise.all([use(), use()])).map(({ outcome }) => outcome);
+        expect(outcomes).toEqual(['rotated', 'reused']);
+      });
+
+      test('is unknown once it has expired, and its life is prolonged by each use', async () => {
+        expect(await vault.rotateSession(rotation('s', 1, day(7)))).toMatchObject({
+          outcome: 'rotated',
+        });
+        expect(await vault.rotateSession(rotation('s', 2, day(9)))).toMatchObject({
+          outcome: 'rotated',
+        });
+        expect(await vault.rotateSession(rotation('s', 3, day(10)))).toEqual({
+          outcome: 'unknown',
+        });
+      });
+
+      test('is unknown under another id', async () => {
+        expect(await vault.rotateSession(rotation('t', 1))).toEqual({ outcome: 'unknown' });
+      });
+
+      test('that has ended is told about from that time on, and keeps its first end', async () => {
+        await vault.endSession('s', day(4));
+        await vault.endSession('s', day(6));
+        expect(await vault.sessionsEndedSince(day(4))).toEqual(['s']);
+        expect(await vault.sessionsEndedSince(day(5))).toEqual([]);
+        expect(await vault.rotateSession(rotation('s', 1))).toEqual({ outcome: 'unknown' });
+      });
+    });
+
+    describe('a kept answer', () => {
+      test('is the first one given', async () => {
+        await vault.keepAnswer(answer('c', 'ada'));
+        await vault.keepAnswer({ ...answer('c', 'bob'), sealed: 'another' });
+        expect(await vault.answerTo('c')).toEqual(answer('c', 'ada'));
+        expect(await vault.answerTo('d')).toBeUndefined();
+      });
+
+      test('may be about nobody', async () => {
+        await vault.keepAnswer(answer('c', null));
+        await vault.removePerson('ada');
+        expect(await vault.answerTo('c')).toEqual(answer('c', null));
+      });
+    });
+
+    test('a secret is what was proposed first', async () => {
+      expect(await vault.secret('digest', 'first')).toBe('first');
+      expect(await vault.secret('digest', 'second')).toBe('first');
+      expect(await vault.secret('other', 'second')).toBe('second');
+    });
+
+    test('pruning deletes expired answers and sessions, and nothing else', async () => {
+      await vault.keepAnswer(answer('old', 'ada'));
+      await vault.keepAnswer({ ...answer('new', null), expiresAt: day(20) });
+      await vault.startSession(session('old'));
+      await vault.startSession({ ...session('new'), expiresAt: day(20) });
+      for (const id of ['old', 'new']) await vault.endSession(id, day(3));
+      await vault.secret('digest', 'first');
+      await vault.prune(day(10));
+      expect(await vault.answerTo('old')).toBeUndefined();
+      expect(await vault.answerTo('new')).toBeDefined();
+      expect(await vault.sessionsEndedSince(day(1))).toEqual(['new']);
+      expect(await vault.passwordHashOf('ada')).toBe('hash-of-ada');
+      expect(await vault.secret('digest', 'second')).toBe('first');
+    });
+
+    test('an operation that fails spoils none that is made with it', async () => {
+      const outcomes = await Promise.all([
+        failureOf(vault.startSession(session('s'))),
+        failureOf(vault.startSession(session('t', 'nobody'))),
+        failureOf(vault.confirmPerson('ada')),
+      ]);
+      expect(outcomes.map((one) => one === undefined)).toEqual([true, false, true]);
+      expect(await vault.unconfirmedPersons()).toEqual(['bob']);
+      expect(await vault.rotateSession(rotation('s', 1))).toMatchObject({ outcome: 'rotated' });
+    });
+  });
+}

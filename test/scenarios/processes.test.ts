@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { signUpActors } from '../../src/testing/actors.ts';
+import { runCommand } from '../../src/testing/command-line.ts';
+import { contradictions, createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
+import { seededRandom } from '../../src/testing/random.ts';
+import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
+import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+
+let temporary: ReturnType<typeof temporaryDirectory>;
+let children: Bun.Subprocess[] = [];
+
+beforeEach(() => void (temporary = temporaryDirectory()));
+afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await Promise.all(children.map(({ exited }) => exited));
+  children = [];
+  temporary.remove();
+});
+
+async function start(directory = temporary.path) {
+  const server = await spawnServer(directory);
+  children.push(server.child);
+  return { ...server, directory };
+}
+
+const isHealthy = async (url: string) => (await fetch(`${url}/ready`)).ok;
+
+describe('a second server on the same data directory', () => {
+  test('is refused in one line, and the first goes on', async () => {
+    const first = await start();
+    const second = await runCommand(['start'], { directory: temporary.path });
+    expect(second).toEqual({
+      exitCode: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        new RegExp(`^The data directory .+ is in use by process ${first.child.pid}\\. .+\\n$`),
+      ),
+    });
+    expect(await isHealthy(first.url)).toBe(true);
+    const { admin } = await signUpActors(first, 1);
+    expect((await admin.client.profile.get()).data?.role).toBe('admin');
+  });
+
+  test('starts once the first has been killed', async () => {
+    const first = await start();
+    first.child.kill('SIGKILL');
+    await first.child.exited;
+    const second = await start();
+    expect(await isHealthy(second.url)).toBe(true);
+  });
+
+  test('among ten that start at once is one that wins', async () => {
+    const { path: directory } = temporary;
+    const attempts = await Promise.allSettled(Array.from({ length: 10 }, () => start(directory)));
+    const winners = attempts.filter(({ status }) => status === 'fulfilled');
+    const losers = attempts.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
+    expect(winners).toHaveLength(1);
+    for (const loser of losers) expect(loser).toContain('is in use by process');
+  });
+});
+
+describe('a port that is in use', () => {
+  test('is one line on standard error and exit 1', async () => {
+    const first = await start();
+    const other = temporaryDirectory();
+    const environment = { PORT: new URL(first.url).port };
+    const second = await runCommand(['start'], { directory: other.path, environment });
+    other.remove();
+    expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^[^\n]*\bport\b[^\n]*\n$/i) });
+    expect(await isHealthy(first.url)).toBe(true);
+  });
+});
+
+describe('a server that is told to stop', () => {
+  test.each([1, 2, 3])(
+    'under load exits 0 with everything acknowledged in the log, round %i',
+    async () => {
+      const random = seededRandom('SIGTERM');
+      const server = await start();
+      const { actors } = await signUpActors(server, 4);
+      const record = emptyRecord();
+      const load = createLoad(random, actors, 1);
+      const enough = random.between(50, 1_000);
+      let isTold = false;
+      const isEnough = () => {
+        if (!isTold && record.acknowledged.length >= enough) {
+          isTold = true;
+          server.child.kill('SIGTERM');
+        }
+        return false; // the clients go on until nobody answers
+      };
+      await drive({ url: server.url, load, record, clients: 16, isEnough });
+      expect(await server.child.exited).toBe(0);
+      const events = await readLog(server.directory);
+      expect(contradictions(record, events)).toEqual([]);
+      const stored = new Set(events.map(({ meta }) => (JSON.parse(meta) as { correlationId: string }).correlationId));
+      const unanswered = record.unknown.filter(({ id }) => stored.has(id));
+      expect(unanswered.map(({ route }) => route)).toEqual([]);
+      expect(differences(dumpReadModels(server.directory), await foldReadModels(server.directory))).toEqual([]);
+    },
+    30_000,
+  );
+
+  test('answers the requests that it is working on', async () => {
+    const server = await start();
+    const register = (index: number) =>
+      fetch(`${server.url}/auth/register`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ email: `${index}@example.com`, name: 'Ada', password: 'a long enough one' }),
+      });
+    // Two hashes at a time: when the first of ten is answered, the others wait inside.
+    const requests = Array.from({ length: 10 }, (_, index) => register(index));
+    await Promise.race(requests);
+    server.child.kill('SIGTERM');
+    const answers = await Promise.all(requests);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
+    expect(await server.child.exited).toBe(0);
+    expect(await readLog(server.directory)).toHaveLength(10);
+  });
+});
