@@ -232,7 +232,11 @@ export default defineConfig({
     },
     {
       files: ['**/*.test.ts', 'test/**', 'src/testing/**'],
-      rules: { 'max-lines-per-function': 'off' },
+      rules: {
+        'max-lines-per-function': 'off',
+        'oxc/no-map-spread': 'off',
+        'unicorn/no-array-fill-with-reference-type': 'off',
+      },
     },
     {
       files: ['src/cli.ts', 'src/cli/**', 'src/main.ts', 'scripts/**', 'bench/**'],

@@ -24,9 +24,12 @@ export async function append(options: BenchOptions): Promise<Report> {
   const refold = await startRefold(options);
   const stores = [
     refoldStore(refold.server, refold.headers, join(refold.dataDirectory, 'log.db'), options),
-    await peerStore(emmettName, 'emmett.ts', 'emt_messages', options, { CONNECTION: 'each' }),
-    await peerStore(emmettKeptName, 'emmett.ts', 'emt_messages', options, { CONNECTION: 'kept' }),
-    await peerStore(rawHttpName, 'raw-sqlite-http.ts', 'events', options, {}),
+    await peerStore({ name: emmettName, ...emmett, environment: { CONNECTION: 'each' } }, options),
+    await peerStore(
+      { name: emmettKeptName, ...emmett, environment: { CONNECTION: 'kept' } },
+      options,
+    ),
+    await peerStore({ name: rawHttpName, script: 'raw-sqlite-http.ts', table: 'events' }, options),
     rawStore(options),
   ];
   const health = healthVariant(refold.server, options);
@@ -74,12 +77,19 @@ function refoldStore(
   return { variant, stored: () => countEvents(file, "events WHERE type = 'ProductCreated'") };
 }
 
+type Peer = {
+  readonly name: string;
+  readonly script: string;
+  /** Where it keeps its events. */
+  readonly table: string;
+  readonly environment?: Readonly<Record<string, string>>;
+};
+
+const emmett = { script: 'emmett.ts', table: 'emt_messages' } as const;
+
 async function peerStore(
-  name: string,
-  script: string,
-  table: string,
+  { name, script, table, environment = {} }: Peer,
   options: BenchOptions,
-  environment: Readonly<Record<string, string>>,
 ): Promise<Store> {
   const file = join(temporaryDirectory(), 'log.db');
   const server = await startServer(

@@ -26,7 +26,7 @@ export function summarize(
   seconds: number,
   bodyBytes: number,
 ): LoadResult {
-  const sorted = Float64Array.from(latenciesMs).sort();
+  const sorted = Float64Array.from(latenciesMs).toSorted();
   const requests = sorted.length;
   return {
     requests,

@@ -40,7 +40,7 @@ export async function measureInRounds(
 
 function orderOf(round: number, length: number) {
   const forwards = Array.from({ length }, (_, index) => index);
-  return round % 2 === 0 ? forwards : forwards.reverse();
+  return round % 2 === 0 ? forwards : forwards.toReversed();
 }
 
 function announce(round: string, name: string, { perSecond }: LoadResult) {

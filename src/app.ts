@@ -38,8 +38,6 @@ const stopMsMax = 10_000;
 const pruneMs = 60 * 60 * 1_000;
 const claimSecret = 'claim-digest';
 
-export type Application = Awaited<ReturnType<typeof createApplication>>;
-
 const newId = () => Bun.randomUUIDv7();
 
 /** Opens the stores, starts the projector and builds the HTTP application; nothing listens yet. */

@@ -10,8 +10,6 @@ export type ClientOptions = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-export type Client = ReturnType<typeof createClient>;
-
 /** @param url Where the server is, such as `http://localhost:3000`. */
 export function createClient(url: string, { accessToken, headers }: ClientOptions = {}) {
   return treaty<App>(url, {

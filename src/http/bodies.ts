@@ -1,7 +1,7 @@
 import { Elysia } from 'elysia';
 import { EdgeRefusal } from './problem.ts';
 
-export const bodyBytesMax = 1_048_576;
+const bodyBytesMax = 1_048_576;
 
 /** JSON bodies only, of at most 1 MiB, in UTF-8. */
 export const jsonBodies = new Elysia({ name: 'bodies' }).onParse(

@@ -178,16 +178,16 @@ function requestHeaders(path: string, method: string, { responses }: Operation) 
   ];
 }
 
-const sessionPaths = [
+const sessionPaths = new Set([
   '/auth/login',
   '/auth/refresh',
   '/auth/logout',
   '/admin/projections/{name}/rebuild',
-];
+]);
 
 function responseHeaders(path: string, method: string, status: string) {
   const isSuccess = status.startsWith('2');
-  const isCommand = isSuccess && method !== 'get' && !sessionPaths.includes(path);
+  const isCommand = isSuccess && method !== 'get' && !sessionPaths.has(path);
   const isResource =
     isSuccess && status !== '204' && (isCommand || /^\/(?:profile|products\/\{id\})$/.test(path));
   return {

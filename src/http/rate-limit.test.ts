@@ -57,9 +57,9 @@ describe('the sliding window', () => {
     const { window, count } = counting();
     await count(10);
     await count(10);
-    await window.decrement('ada', minute);
+    await window.decrement('ada');
     expect(await count(10)).toBe(2);
-    await window.decrement('nobody', minute);
+    await window.decrement('nobody');
   });
 
   test('forgets one key or all', async () => {

@@ -66,8 +66,11 @@ function limited(set: Set): Response {
 /** Sliding-window counter: two counters a key, bounded in keys. */
 export function slidingWindow(): Context {
   const counts = new LRUCache<string, Count>({ max: keysRemembered });
+  let max = Number.POSITIVE_INFINITY;
   return {
-    init() {},
+    init(options) {
+      if (typeof options.max === 'number') max = options.max;
+    },
     increment(key, _duration, now = Date.now()) {
       const window = Math.floor(now / windowMs);
       const count = advance(counts.get(key), window);
@@ -76,7 +79,7 @@ export function slidingWindow(): Context {
       const elapsed = (now % windowMs) / windowMs;
       return {
         count: Math.floor(count.current + count.previous * (1 - elapsed)),
-        nextReset: new Date((window + 1) * windowMs),
+        nextReset: new Date(window * windowMs + roomAfter(count, max) * windowMs),
         start: window * windowMs,
       };
     },
@@ -90,6 +93,18 @@ export function slidingWindow(): Context {
     },
     kill: () => counts.clear(),
   };
+}
+
+/**
+ * When there is room for one more request, in windows from the start of the present one: at its end,
+ * or when enough of what counts has slid out.
+ */
+function roomAfter({ current, previous }: Count, max: number): number {
+  const room = max - 1;
+  if (current > room) return 2 - room / current;
+  return current + previous > room && previous > 0
+    ? Math.min(1, 1 - (room - current) / previous)
+    : 1;
 }
 
 function advance(count: Count | undefined, window: number): Count {

@@ -11,7 +11,7 @@ import { appendOf, write } from '../testing/log.ts';
 import { readSide } from '../testing/read-side.ts';
 import type { EventLog } from './event-log.ts';
 import { defineProjection, type Projection } from './projection.ts';
-import { LogShortened } from './projector.ts';
+import { LogShortened } from './projector-start.ts';
 import { CheckpointMoved, type ReadModel } from './read-model.ts';
 import { logStart, type Position, type StreamName } from './stream.ts';
 import { FatalFailure } from './subscription.ts';

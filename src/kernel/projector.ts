@@ -1,40 +1,21 @@
 // Feeds projections from the log: reads a page, decodes it once for all of them, and applies their
 // changes with their checkpoints in one transaction. A poison event parks itself and the later
 // events of its stream, for that projection only; other streams go on.
-import type { EventLog, StoredEvent } from './event-log.ts';
+import type { StoredEvent } from './event-log.ts';
 import type { Recorded } from './event.ts';
-import type { Keyring } from './keyring.ts';
-import type { Projection } from './projection.ts';
 import {
   CheckpointMoved,
   type ParkedEvent,
   type ProjectionBatch,
-  type ReadModel,
   type Step,
   UnappliableStep,
 } from './read-model.ts';
-import type { EventRegistry } from './registry.ts';
+import { type Running, type StartParts, startProjections, toStep } from './projector-start.ts';
 import { type Position, logStart } from './stream.ts';
-import { FatalFailure } from './subscription.ts';
 
 const pageSizeUsual = 1_000;
 
-/** The log ends before a position that was projected already: it has lost events. */
-export class LogShortened extends FatalFailure {
-  override readonly name = 'LogShortened';
-  constructor(projection: string, applied: Position, head: Position) {
-    super(
-      `The log ends at position ${head}, but ${projection} has applied ${applied}: the log has lost events.`,
-    );
-  }
-}
-
-export type ProjectorParts = {
-  readonly log: Pick<EventLog, 'readAll' | 'readStream' | 'head'>;
-  readonly registry: EventRegistry;
-  readonly keyring: Keyring;
-  readonly readModel: ReadModel;
-  readonly projections: readonly Projection[];
+export type ProjectorParts = StartParts & {
   /** Events a transaction; a rebuild takes more, because nobody waits for it. */
   readonly pageSize?: number;
   /** Called after each commit, and whenever an event is parked. */
@@ -48,42 +29,25 @@ export type Progress = {
   readonly parked: readonly ParkedEvent[];
 };
 
-type Running = { readonly projection: Projection; position: Position; parked: ParkedEvent[] };
 type Decode = (event: StoredEvent) => Recorded;
 
 export type Projector = ReturnType<typeof createProjector>;
 
 export function createProjector(parts: ProjectorParts) {
-  const { log, registry, keyring, readModel, projections, pageSize = pageSizeUsual } = parts;
+  const { log, registry, keyring, readModel, pageSize = pageSizeUsual } = parts;
   let running: Running[] | undefined;
   let outdated: readonly string[] = [];
 
-  async function load(): Promise<Running[]> {
-    for (const { name, version } of projections) await readModel.begin(name, version);
-    const checkpoints = await readModel.checkpoints();
-    const parked = await readModel.parked();
-    const isCurrent = ({ name, version }: Projection) => checkpoints.get(name)?.version === version;
-    outdated = projections.filter((one) => !isCurrent(one)).map(({ name }) => name);
-    const loaded = projections.filter(isCurrent).map((projection) => ({
-      projection,
-      position: checkpoints.get(projection.name)?.position ?? logStart,
-      parked: parked.filter((one) => one.projection === projection.name),
-    }));
-    await refuseShortenedLog(loaded);
-    for (const one of loaded) await retryParked(one);
-    return loaded;
-  }
-
-  async function refuseShortenedLog(loaded: readonly Running[]) {
-    const head = await log.head();
-    const ahead = loaded.find(({ position }) => position > head);
-    if (ahead) throw new LogShortened(ahead.projection.name, ahead.position, head);
+  async function start(): Promise<Running[]> {
+    const started = await startProjections(parts);
+    ({ outdated } = started);
+    return started.running;
   }
 
   /** Handles one page; answers whether more may be waiting. */
   async function advance(to: Position = Infinity as Position): Promise<boolean> {
     const isFirst = running === undefined;
-    const active = (running ??= await load());
+    const active = (running ??= await start());
     const from = lowest(active);
     const stored = from === undefined || from >= to ? [] : await log.readAll(from, pageSize);
     const page = stored.filter(({ position }) => position <= to);
@@ -117,35 +81,6 @@ export function createProjector(parts: ProjectorParts) {
       const one = active.find((candidate) => candidate.projection.name === projection)!;
       one.position = to;
       one.parked.push(...parked);
-    }
-  }
-
-  /** Parked events get another chance whenever a projector starts, in the order of the log. */
-  async function retryParked(one: Running) {
-    const stillParked = new Set<string>();
-    for (const parked of one.parked.slice()) {
-      if (stillParked.has(parked.stream)) continue;
-      const [event] = await log.readAll((parked.position - 1) as Position, 1);
-      if (!event) continue;
-      try {
-        const [decoded] = await registry.decode([event], keyring);
-        const step = toStep(event, one.projection.changesOf(decoded!));
-        const { position } = one;
-        await readModel.apply([
-          {
-            projection: one.projection.name,
-            from: position,
-            to: position,
-            steps: [step],
-            parked: [],
-            unparked: [event.position],
-          },
-        ]);
-        one.parked.splice(one.parked.indexOf(parked), 1);
-      } catch (error) {
-        if (error instanceof CheckpointMoved) throw error;
-        stillParked.add(parked.stream);
-      }
     }
   }
 
@@ -208,11 +143,6 @@ function toBatch(
     parked: newlyParked,
     unparked: [],
   };
-}
-
-function toStep(event: StoredEvent, changes: Step['changes']): Step {
-  const { position, stream, type, time } = event;
-  return { position, stream, type, time, changes };
 }
 
 function toParked(projection: string, event: Omit<Step, 'changes'>, reason: string): ParkedEvent {

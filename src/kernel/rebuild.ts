@@ -4,8 +4,6 @@ import type { Projector } from './projector.ts';
 import type { BesideReadModel } from './read-model.ts';
 import type { Position } from './stream.ts';
 
-export type RebuildProgress = { readonly applied: Position; readonly head: Position };
-
 /**
  * Runs until the rows beside have reached the head of the log, then swaps them in.
  * @param projector Feeds `beside`; a rebuild that was interrupted goes on where it was.

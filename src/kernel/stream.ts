@@ -17,10 +17,6 @@ export function streamNamer(category: string) {
   return (id: string) => `${category}-${id}` as StreamName;
 }
 
-export function categoryOf(stream: StreamName): string {
-  return stream.slice(0, stream.indexOf('-'));
-}
-
 /** The part after the first dash: the id of the stream's subject. */
 export function idOf(stream: StreamName): string {
   return stream.slice(stream.indexOf('-') + 1);

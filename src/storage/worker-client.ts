@@ -26,8 +26,6 @@ type Waiting = {
   readonly reject: (error: unknown) => void;
 };
 
-export type WorkerClient = ReturnType<typeof createWorkerClient>;
-
 /** @param onGone Called once when the Worker ends without having been asked to. */
 export function createWorkerClient(worker: Worker, onGone: (error: Error) => void) {
   const waiting = new Map<number, Waiting>();

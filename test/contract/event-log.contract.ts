@@ -138,7 +138,13 @@ export function eventLogContract(engine: string, open: () => Promise<OpenedLog> 
         for (const [index, outcome] of outcomes.entries()) {
           if (outcome.ok) continue;
           const [stream, actual] = index === 0 ? [streamOf('none'), 0] : [streamOf('two'), 2];
-          expect(outcome).toEqual({ ok: false, reason: 'version', stream, expected, actual } as never);
+          expect(outcome).toEqual({
+            ok: false,
+            reason: 'version',
+            stream,
+            expected,
+            actual,
+          } as never);
         }
         expect(await log.head()).toBe(at(2 + Number(onNone) + Number(onTwo)));
       });

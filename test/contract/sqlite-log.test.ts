@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { productStream } from '../../src/events/products.ts';
 import { registry } from '../../src/events/index.ts';
 import { ChainBroken, chainStart, verifyChain } from '../../src/kernel/chain.ts';
-import { createProjector, LogShortened } from '../../src/kernel/projector.ts';
+import { createProjector } from '../../src/kernel/projector.ts';
+import { LogShortened } from '../../src/kernel/projector-start.ts';
 import { logStart } from '../../src/kernel/stream.ts';
 import { productsProjection } from '../../src/projections/products.ts';
 import { migrationsFolder } from '../../src/storage/migrate.ts';
@@ -277,6 +278,73 @@ describe('an SQLite log', () => {
       expect(await storage.log.head()).toBe(logStart);
       expect(await storage.log.append([appendOf(write('a'))])).toMatchObject([{ position: 1 }]);
       await storage.close();
+    });
+  });
+
+  describe('with claims', () => {
+    const claim = (key: string | number, holder: string) => ({
+      kind: 'sku',
+      key: `${key}`,
+      stream: streamOf(holder),
+    });
+    const many = Array.from({ length: 8_200 }, (_, key) => claim(key, 'a'));
+
+    test('knows them again after a restart', () => {
+      opened((writer) => {
+        writer.append([appendOf(write('a'), { take: [claim(1, 'a'), claim(2, 'a')] })]);
+        const release = [{ ...claim(2, 'a'), keepsOne: false }];
+        writer.append([appendOf(write('a'), { release })]);
+      });
+      opened((writer) => {
+        expect(writer.holderOf('sku', '1')).toBe(streamOf('a'));
+        expect(writer.holderOf('sku', '2')).toBeUndefined();
+        const [outcome] = writer.append([appendOf(write('b'), { take: [claim(1, 'b')] })]);
+        expect(outcome).toEqual({ ok: false, reason: 'claim-taken', kind: 'sku' });
+      });
+    });
+
+    test('knows them the same before and after its housekeeping, and after a restart', () => {
+      const release = (key: number) => ({ release: [{ ...claim(key, 'a'), keepsOne: true }] });
+      const held = (writer: ReturnType<typeof openLogWriter>) =>
+        [0, 1, 2, 3, 8_199].map((key) => writer.holderOf('sku', `${key}`) as string | undefined);
+
+      const before = opened((writer) => {
+        writer.append([appendOf(write('a'), { take: many })]);
+        writer.append([appendOf(write('a'), release(1))]);
+        const first = held(writer);
+        writer.maintain();
+        expect(held(writer)).toEqual(first);
+        writer.append([appendOf(write('a'), release(2))]);
+        writer.append([appendOf(write('b'), { take: [claim(1, 'b'), claim(2, 'b')] })]);
+        return held(writer);
+      });
+      expect(before).toEqual(['test-a', 'test-b', 'test-b', 'test-a', 'test-a']);
+      expect(opened(held)).toEqual(before);
+    });
+
+    test('keeps the last of a kind over its housekeeping', () => {
+      opened((writer) => {
+        writer.append([appendOf(write('a'), { take: many })]);
+        const release = many.slice(1).map((one) => ({ ...one, keepsOne: false }));
+        writer.append([appendOf(write('a'), { release })]);
+        const last = appendOf(write('a'), { release: [{ ...claim(0, 'a'), keepsOne: true }] });
+        const refused = { ok: false, reason: 'last-claim', kind: 'sku' } as const;
+        expect(writer.append([last])).toEqual([refused]);
+        writer.maintain();
+        expect(writer.append([last])).toEqual([refused]);
+      });
+    });
+
+    test('forgets what a failed batch took, though it is remembered in memory', () => {
+      opened((writer) => {
+        writer.append([appendOf(write('a'), { take: [claim(1, 'a')] })]);
+        const broken = { ...write('b'), events: [{ ...write('b').events[0]!, schemaVersion: 0 }] };
+        const release = [{ ...claim(1, 'a'), keepsOne: false }];
+        const batch = [appendOf(write('a'), { take: [claim(2, 'a')], release }), appendOf(broken)];
+        expect(() => writer.append(batch)).toThrow();
+        expect(writer.holderOf('sku', '1')).toBe(streamOf('a'));
+        expect(writer.holderOf('sku', '2')).toBeUndefined();
+      });
     });
   });
 

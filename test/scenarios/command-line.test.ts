@@ -98,21 +98,34 @@ describe('the command line', () => {
 });
 
 describe('a configuration that cannot be used', () => {
-  const wrong = { PORT: 'http', LOG_LEVEL: 'loud', RATE_LIMIT_AUTH: '-1', JWT_SECRET: 'short and secret' };
+  const wrong = {
+    PORT: 'http',
+    LOG_LEVEL: 'loud',
+    RATE_LIMIT_AUTH: '-1',
+    JWT_SECRET: 'short and secret',
+  };
 
-  test.each(['start', 'seed', 'verify', 'replay', 'db:migrate'])('stops %s, one line a problem', async (command) => {
-    const { exitCode, stdout, stderr } = await run([command], { environment: wrong });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    const lines = stderr.trimEnd().split('\n');
-    expect(lines.map((line) => line.split(' ')[0]).toSorted()).toEqual(Object.keys(wrong).toSorted());
-    expect(stderr).not.toContain('short and secret');
-  });
+  test.each(['start', 'seed', 'verify', 'replay', 'db:migrate'])(
+    'stops %s, one line a problem',
+    async (command) => {
+      const { exitCode, stdout, stderr } = await run([command], { environment: wrong });
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+      const lines = stderr.trimEnd().split('\n');
+      expect(lines.map((line) => line.split(' ')[0]).toSorted()).toEqual(
+        Object.keys(wrong).toSorted(),
+      );
+      expect(stderr).not.toContain('short and secret');
+    },
+  );
 
   test('is production without secrets', async () => {
     const environment = { NODE_ENV: 'production' };
     const { exitCode, stderr } = await run(['start'], { environment });
     expect(exitCode).toBe(2);
-    const names = stderr.trimEnd().split('\n').map((line) => line.split(' ')[0]);
+    const names = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ')[0]);
     expect(names).toEqual(['JWT_SECRET', 'JWT_REFRESH_SECRET', 'CRYPTO_SECRET']);
     expect(existsSync(join(temporary.path, 'secrets.json'))).toBe(false);
   });
@@ -146,7 +159,9 @@ describe('a data directory', () => {
 
 describe('admin:create', () => {
   test('makes an admin while no server runs, with the password from standard input', async () => {
-    const made = await run([...createRoot, '--name', 'Grace'], { input: `${password}\nnot this\n` });
+    const made = await run([...createRoot, '--name', 'Grace'], {
+      input: `${password}\nnot this\n`,
+    });
     expect(made).toEqual({ exitCode: 0, stdout: `${email} is an admin now.\n`, stderr: '' });
     await withServer(async (url) => {
       expect(await usersSeenBy(url, email)).toEqual([{ email, role: 'admin' }]);
@@ -181,7 +196,10 @@ describe('admin:create', () => {
   test('promotes with the server stopped', async () => {
     let address = '';
     await withServer(async (url) => void ({ email: address } = await signUp(url)));
-    expect(await run(['admin:create', '--email', address])).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await run(['admin:create', '--email', address])).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+    });
     await withServer(async (url) => {
       expect(await usersSeenBy(url, address)).toEqual([{ email: address, role: 'admin' }]);
     });
@@ -220,11 +238,15 @@ describe('seed', () => {
       const [user] = dumpReadModels(temporary.path)['users']!.map((row) => JSON.parse(row));
       const secrets = [first.stdout].map((text) => /password (\S+)/.exec(text)![1]!);
       const signedIn = await Promise.all(
-        secrets.map((secret) => createClient(url).auth.login.post({ email: user.email, password: secret })),
+        secrets.map((secret) =>
+          createClient(url).auth.login.post({ email: user.email, password: secret }),
+        ),
       );
       expect(signedIn.map(({ status }) => [200, 401].includes(status))).toEqual([true]);
     });
-    expect(differences(dumpReadModels(temporary.path), await foldReadModels(temporary.path))).toEqual([]);
+    expect(
+      differences(dumpReadModels(temporary.path), await foldReadModels(temporary.path)),
+    ).toEqual([]);
   });
 
   test('adds nothing when asked for nothing', async () => {
@@ -252,7 +274,9 @@ describe('a log that somebody has tampered with', () => {
     const { exitCode, stdout } = await run(['verify'], { directory: seeded.path });
     expect({ exitCode, stdout }).toEqual({
       exitCode: 0,
-      stdout: expect.stringMatching(/^The hash chain holds over 1502 events; the last hash is [0-9a-f]{64}\.\n$/),
+      stdout: expect.stringMatching(
+        /^The hash chain holds over 1502 events; the last hash is [0-9a-f]{64}\.\n$/,
+      ),
     });
   });
   afterAll(() => seeded.remove());
@@ -260,7 +284,9 @@ describe('a log that somebody has tampered with', () => {
   test('long ago is found by verify, which names the position', async () => {
     const database = new Database(join(seeded.path, 'log.db'));
     database.run('DROP TRIGGER events_are_never_updated');
-    database.run("UPDATE events SET data = replace(data, 'priceCents', 'priceCentz') WHERE position = 17");
+    database.run(
+      "UPDATE events SET data = replace(data, 'priceCents', 'priceCentz') WHERE position = 17",
+    );
     database.close();
     const { exitCode, stdout, stderr } = await run(['verify'], { directory: seeded.path });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });

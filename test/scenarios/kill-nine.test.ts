@@ -56,10 +56,15 @@ function outcomesOf({ acknowledged, refused }: Record) {
 
 /** Positions and versions have no gaps, and the chain of hashes holds. */
 async function expectWholeLog(events: readonly StoredEvent[]) {
-  expect(events.map(({ position }) => position as number)).toEqual(events.map((_, index) => index + 1));
+  expect(events.map(({ position }) => position as number)).toEqual(
+    events.map((_, index) => index + 1),
+  );
   const versions = new Map<string, number>();
   for (const { stream, version } of events) {
-    expect({ stream, version: version as number }).toEqual({ stream, version: (versions.get(stream) ?? 0) + 1 });
+    expect({ stream, version: version as number }).toEqual({
+      stream,
+      version: (versions.get(stream) ?? 0) + 1,
+    });
     versions.set(stream, version);
   }
   const log = openLogReader(join(directory, 'log.db'));
@@ -84,7 +89,10 @@ function expectOnlyKnownPersons(events: readonly StoredEvent[]) {
 
 /** Names that are held belong to the things that have them now. */
 function expectNoDuplicates(dump: ReturnType<typeof dumpReadModels>) {
-  for (const [table, column] of [['products', 'search_sku'], ['users', 'search_email']] as const) {
+  for (const [table, column] of [
+    ['products', 'search_sku'],
+    ['users', 'search_email'],
+  ] as const) {
     const values = dump[table]!.map((row) => (JSON.parse(row) as Values)[column]);
     expect(new Set(values).size).toBe(values.length);
   }
@@ -116,14 +124,19 @@ describe(`a server that is killed ${rounds} times under load`, () => {
 
       server = await start();
       const unknown = record.unknown.splice(0);
-      const ids = new Set(stored.map(({ meta }) => (JSON.parse(meta) as { correlationId: string }).correlationId));
+      const ids = new Set(
+        stored.map(({ meta }) => (JSON.parse(meta) as { correlationId: string }).correlationId),
+      );
       unknownInAll += unknown.length;
       storedUnknown += unknown.filter(({ id }) => ids.has(id)).length;
       // Without a key a repeated change may find that others have gone on; it is not repeated then.
       const keyed = unknown.filter(({ key }) => key !== undefined);
       const unkeyed = unknown.filter(({ key }) => key === undefined);
       const first = await sendAll(server.url, keyed);
-      const second = await sendAll(server.url, keyed.map((sent) => ({ ...sent, onAccepted: undefined })));
+      const second = await sendAll(
+        server.url,
+        keyed.map((sent) => ({ ...sent, onAccepted: undefined })),
+      );
       expect(outcomesOf(second)).toEqual(outcomesOf(first));
       record.acknowledged.push(...first.acknowledged);
       record.refused.push(...first.refused);

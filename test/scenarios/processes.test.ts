@@ -53,7 +53,9 @@ describe('a second server on the same data directory', () => {
     const { path: directory } = temporary;
     const attempts = await Promise.allSettled(Array.from({ length: 10 }, () => start(directory)));
     const winners = attempts.filter(({ status }) => status === 'fulfilled');
-    const losers = attempts.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []));
+    const losers = attempts.flatMap((one) =>
+      one.status === 'rejected' ? [String(one.reason)] : [],
+    );
     expect(winners).toHaveLength(1);
     for (const loser of losers) expect(loser).toContain('is in use by process');
   });
@@ -66,7 +68,10 @@ describe('a port that is in use', () => {
     const environment = { PORT: new URL(first.url).port };
     const second = await runCommand(['start'], { directory: other.path, environment });
     other.remove();
-    expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^[^\n]*\bport\b[^\n]*\n$/i) });
+    expect(second).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^[^\n]*\bport\b[^\n]*\n$/i),
+    });
     expect(await isHealthy(first.url)).toBe(true);
   });
 });
@@ -93,10 +98,14 @@ describe('a server that is told to stop', () => {
       expect(await server.child.exited).toBe(0);
       const events = await readLog(server.directory);
       expect(contradictions(record, events)).toEqual([]);
-      const stored = new Set(events.map(({ meta }) => (JSON.parse(meta) as { correlationId: string }).correlationId));
+      const stored = new Set(
+        events.map(({ meta }) => (JSON.parse(meta) as { correlationId: string }).correlationId),
+      );
       const unanswered = record.unknown.filter(({ id }) => stored.has(id));
       expect(unanswered.map(({ route }) => route)).toEqual([]);
-      expect(differences(dumpReadModels(server.directory), await foldReadModels(server.directory))).toEqual([]);
+      expect(
+        differences(dumpReadModels(server.directory), await foldReadModels(server.directory)),
+      ).toEqual([]);
     },
     30_000,
   );
@@ -107,7 +116,11 @@ describe('a server that is told to stop', () => {
       fetch(`${server.url}/auth/register`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ email: `${index}@example.com`, name: 'Ada', password: 'a long enough one' }),
+        body: JSON.stringify({
+          email: `${index}@example.com`,
+          name: 'Ada',
+          password: 'a long enough one',
+        }),
       });
     // Two hashes at a time: when the first of ten is answered, the others wait inside.
     const requests = Array.from({ length: 10 }, (_, index) => register(index));

@@ -15,7 +15,8 @@ const names = ['users', 'products', 'messages'] as const;
 
 const spoiling = {
   users: "UPDATE users SET role = 'admin'",
-  products: "UPDATE products SET name = 'spoiled' WHERE rowid IN (SELECT rowid FROM products LIMIT 5)",
+  products:
+    "UPDATE products SET name = 'spoiled' WHERE rowid IN (SELECT rowid FROM products LIMIT 5)",
   messages: 'DELETE FROM messages WHERE rowid IN (SELECT rowid FROM messages LIMIT 5)',
 };
 
@@ -34,7 +35,7 @@ async function start() {
 
 async function stop() {
   server?.child.kill('SIGTERM');
-  expect(await server?.child.exited ?? 0).toBe(0);
+  expect((await server?.child.exited) ?? 0).toBe(0);
   server = undefined;
 }
 
@@ -66,7 +67,10 @@ beforeAll(async () => {
   load = createLoad(random, actors.actors, 0.2);
   await run(url, commandCount);
   for (const { client } of actors.users) {
-    const change = { currentPassword: 'a long enough password', newPassword: 'another long password' };
+    const change = {
+      currentPassword: 'a long enough password',
+      newPassword: 'another long password',
+    };
     expect((await client.profile.password.post(change)).status).toBe(204);
   }
   await waitForHead(url);
@@ -87,7 +91,13 @@ describe(`after ${commandCount} mixed commands`, () => {
 
   test('the live rows are what a fold of the log gives', async () => {
     const dump = dumpReadModels(directory);
-    expect(Object.keys(dump).toSorted()).toEqual(['checkpoints', 'messages', 'parked_events', 'products', 'users']);
+    expect(Object.keys(dump).toSorted()).toEqual([
+      'checkpoints',
+      'messages',
+      'parked_events',
+      'products',
+      'users',
+    ]);
     expect(dump['products']!.length).toBeGreaterThan(500);
     await expectEqualToFold();
   });
@@ -159,19 +169,23 @@ describe(`after ${commandCount} mixed commands`, () => {
     expect(contradictions(record, await readLog(directory))).toEqual([]);
   }, 60_000);
 
-  test.each(names)('POST /admin/projections/%s/rebuild under load', async (name) => {
-    const url = server?.url ?? (await start());
-    spoil([name]);
-    const { admin } = createClient(url, { accessToken: () => actors.admin.accessToken });
-    expect((await admin.projections({ name }).rebuild.post()).status).toBe(202);
-    const isRebuilding = async () => {
-      const { data } = await admin.projections.get();
-      return data!.data.some(({ status }) => status === 'rebuilding');
-    };
-    while (await isRebuilding()) await run(url, 20, 4);
-    await waitForHead(url);
-    await expectEqualToFold();
-  }, 60_000);
+  test.each(names)(
+    'POST /admin/projections/%s/rebuild under load',
+    async (name) => {
+      const url = server?.url ?? (await start());
+      spoil([name]);
+      const { admin } = createClient(url, { accessToken: () => actors.admin.accessToken });
+      expect((await admin.projections({ name }).rebuild.post()).status).toBe(202);
+      const isRebuilding = async () => {
+        const { data } = await admin.projections.get();
+        return data!.data.some(({ status }) => status === 'rebuilding');
+      };
+      while (await isRebuilding()) await run(url, 20, 4);
+      await waitForHead(url);
+      await expectEqualToFold();
+    },
+    60_000,
+  );
 });
 
 /** The position that a rebuild has reached in its own file. */
@@ -179,7 +193,9 @@ function replayedIn(file: string): number {
   if (!existsSync(file)) return 0;
   try {
     const database = new Database(file, { readonly: true });
-    const row = database.query<{ position: number }, []>('SELECT max(position) AS position FROM checkpoints').get();
+    const row = database
+      .query<{ position: number }, []>('SELECT max(position) AS position FROM checkpoints')
+      .get();
     database.close();
     return row?.position ?? 0;
   } catch {

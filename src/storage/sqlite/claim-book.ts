@@ -12,8 +12,6 @@ const released = '' as StreamName;
 
 type Change = { readonly kind: string; readonly key: string; readonly stream: StreamName };
 
-export type ClaimBook = ReturnType<typeof openClaimBook>;
-
 export function openClaimBook(database: Database) {
   const recents = database.query<Change, []>(
     'SELECT kind, key, stream FROM recent_claims ORDER BY sequence',

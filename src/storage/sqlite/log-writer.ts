@@ -24,8 +24,6 @@ const verifiedAtStart = 1_000;
 
 type Head = { position: Position; hash: string; time: string };
 
-export type LogWriter = ReturnType<typeof openLogWriter>;
-
 /** @throws ChainBroken when the newest events do not continue the hash chain. */
 export function openLogWriter(file: string, migrations: string) {
   const database = openForWriting(file, 'full');
