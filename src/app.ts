@@ -22,7 +22,7 @@ import type { EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { Folded } from './kernel/handle-command.ts';
 import { idOf, type StreamName } from './kernel/stream.ts';
-import { projectionControl, readinessChecks } from './operations.ts';
+import { projectionControl, readinessChecks, rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
 import { openReadSide } from './read-side.ts';
 import { developmentSecrets } from './secrets.ts';
@@ -72,7 +72,10 @@ export async function createApplication(config: Config, logger: Logger) {
     logger[status.state === 'live' ? 'info' : 'warn'](status, 'projector');
   });
   const snapshots = openSnapshots(join(directory, 'read-model.db'));
-  readSide.onProgress(snapshots.leave);
+  readSide.onProgress(() => {
+    snapshots.leave();
+    rebuildOutdated(readSide, logger);
+  });
   const queries = createQueries(drizzle(snapshots.database));
 
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });

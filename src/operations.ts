@@ -64,6 +64,17 @@ function view(
   };
 }
 
+/** Rows that an older version of a projection made answer until they are rebuilt; this does it. */
+export function rebuildOutdated(readSide: ReadSide, logger: Logger): void {
+  const names = readSide.progress().outdated.filter((name) => !readSide.rebuilding.has(name));
+  if (names.length === 0) return;
+  logger.info({ projections: names }, 'rebuilding projections of an older version');
+  readSide.rebuild(names).then(
+    () => logger.info({ projections: names }, 'rebuilt'),
+    (error: unknown) => logger.error({ projections: names, err: error }, 'rebuild failed'),
+  );
+}
+
 export function readinessChecks(
   readSide: ReadSide,
   head: Head,

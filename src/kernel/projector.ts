@@ -11,7 +11,7 @@ import {
   UnappliableStep,
 } from './read-model.ts';
 import { type Running, type StartParts, startProjections, toStep } from './projector-start.ts';
-import { type Position, logStart } from './stream.ts';
+import type { Position } from './stream.ts';
 
 const pageSizeUsual = 1_000;
 
@@ -87,7 +87,8 @@ export function createProjector(parts: ProjectorParts) {
   function report() {
     const active = running ?? [];
     parts.onProgress?.({
-      applied: lowest(active) ?? logStart,
+      // Without any running projection nobody has to wait for one.
+      applied: lowest(active) ?? (Number.MAX_SAFE_INTEGER as Position),
       positions: Object.fromEntries(
         active.map(({ projection, position }) => [projection.name, position]),
       ),

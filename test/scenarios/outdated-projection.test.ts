@@ -1,0 +1,27 @@
+import { Database } from 'bun:sqlite';
+import { expect, test } from 'bun:test';
+import { join } from 'node:path';
+import { signUp, startServer, temporaryDirectory } from '../../src/testing/server.ts';
+
+test('a projection whose rows are of another version is rebuilt beside them at the start', async () => {
+  const { path: directory, remove } = temporaryDirectory();
+  const first = await startServer({ directory });
+  const ada = await signUp(first.url);
+  const mug = await ada.client.products.post({ name: 'Mug', price: 9.5, sku: 'MUG-1' });
+  await first.stop();
+
+  const database = new Database(join(directory, 'read-model.db'));
+  database.run("UPDATE checkpoints SET version = 0 WHERE projection = 'products'");
+  database.run("UPDATE products SET name = 'as an older version saw it'");
+  database.close();
+
+  const second = await startServer({ directory });
+  const { readSide } = second.application;
+  while (readSide.progress().positions['products'] === undefined) await Bun.sleep(5);
+  const { user } = ada;
+  const rebuilt = second.application.edge.queries.products.byId(mug.data!.id);
+  expect(rebuilt).toMatchObject({ name: 'Mug', createdBy: user.id });
+  expect(readSide.progress().outdated).toEqual([]);
+  await second.stop();
+  remove();
+}, 30_000);
