@@ -138,8 +138,7 @@ export async function createApplication(config: Config, logger: Logger) {
     async stop(): Promise<void> {
       clearInterval(pruning);
       if (http.server) {
-        const stopped = http.stop();
-        await Promise.race([stopped, clock.sleep(stopMsMax)]);
+        await atMost(http.stop(), stopMsMax);
       }
       await store.idle();
       await readSide.close();
@@ -147,6 +146,16 @@ export async function createApplication(config: Config, logger: Logger) {
       await storage.close();
     },
   };
+}
+
+/** Waits for what may never end; the timer goes as well, since it would keep the process alive. */
+async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: Timer | undefined;
+  const isTimeUp = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, isTimeUp]);
+  clearTimeout(timer);
 }
 
 /** Roles that changed so recently that tokens with the old one may still be unexpired. */

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { registry } from './events/index.ts';
 import { createProjector, type Progress } from './kernel/projector.ts';
+import { refuseShortenedLog } from './kernel/projector-start.ts';
 import { rebuild } from './kernel/rebuild.ts';
 import type { Position } from './kernel/stream.ts';
 import { createSubscription, type SubscriptionStatus } from './kernel/subscription.ts';
@@ -31,11 +32,11 @@ const rebuildPageSize = 5_000;
 
 const tell = (event: ProjectorEvent) => (globalThis as unknown as Worker).postMessage(event);
 const wakeUp = createWakeUp();
-let running: ReturnType<typeof follow> | undefined;
+let running: Awaited<ReturnType<typeof follow>> | undefined;
 
 serveRequests({
-  follow: (settings: ReadSideSettings) => {
-    running = follow(settings);
+  follow: async (settings: ReadSideSettings) => {
+    running = await follow(settings);
   },
   wake: () => wakeUp.signal(),
   reload: () => running?.reload(),
@@ -55,9 +56,10 @@ function openSources({ directory, cryptoSecrets }: ReadSideSettings) {
   return { log, keyring, close };
 }
 
-function follow(settings: ReadSideSettings) {
+async function follow(settings: ReadSideSettings) {
   const { log, keyring, close } = openSources(settings);
   const readModel = openReadModel(join(settings.directory, 'read-model.db'));
+  await refuseShortenedLog({ log, readModel });
   const projector = createProjector({
     log,
     keyring,

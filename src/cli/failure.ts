@@ -32,5 +32,8 @@ export function describeFailure(error: unknown): Failure {
   if ((error as { code?: string }).code === 'EADDRINUSE') {
     return { message: 'The port is in use. Set PORT to another one.', exitCode: 1 };
   }
+  if (/^SQLITE_(?:CORRUPT|NOTADB)/.test(String((error as { code?: unknown }).code))) {
+    return { message: `A store is damaged: ${error.message}.`, exitCode: 1 };
+  }
   return { message: error.stack ?? error.message, exitCode: 1 };
 }

@@ -1,12 +1,13 @@
 // The command line. A mistake of the user is one line on standard error and exit 2; a failure is one
 // line and exit 1; only defects show a stack.
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { describeFailure } from './failure.ts';
+import { describeFailure, UsageError } from './failure.ts';
 
 /** Parts are imported when their command runs, so that `--help` stays quick. */
 export async function runCli(args: readonly string[]): Promise<void> {
   const program = describeCommands();
   try {
+    if (args.length === 0) throw new UsageError('Which command? --help lists them.');
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;

@@ -45,16 +45,25 @@ export async function startProjections(
     position: checkpoints.get(projection.name)?.position ?? logStart,
     parked: parked.filter((one) => one.projection === projection.name),
   }));
-  await refuseShortenedLog(parts, running);
+  await refuseShortenedLog(parts);
   for (const one of running) await retryParked(parts, one);
   const outdated = projections.filter((one) => !isCurrent(one)).map(({ name }) => name);
   return { running, outdated };
 }
 
-async function refuseShortenedLog({ log }: StartParts, loaded: readonly Running[]) {
+/**
+ * To be asked before anything is appended, too: a log that grows again hides what it has lost.
+ * @throws LogShortened
+ */
+export async function refuseShortenedLog({
+  log,
+  readModel,
+}: Pick<StartParts, 'log' | 'readModel'>): Promise<void> {
+  const checkpoints = await readModel.checkpoints();
   const head = await log.head();
-  const ahead = loaded.find(({ position }) => position > head);
-  if (ahead) throw new LogShortened(ahead.projection.name, ahead.position, head);
+  for (const [projection, { position }] of checkpoints) {
+    if (position > head) throw new LogShortened(projection, position, head);
+  }
 }
 
 /** Parked events get another chance whenever a projector starts, in the order of the log. */

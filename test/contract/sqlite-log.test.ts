@@ -391,27 +391,33 @@ describe('an SQLite log', () => {
 
 describe('the writer of a data directory', () => {
   let directory: ReturnType<typeof temporaryDirectory>;
+  let ending: (() => void)[];
 
   beforeEach(() => {
     directory = temporaryDirectory();
+    ending = [];
   });
 
-  afterEach(() => directory.remove());
+  afterEach(() => {
+    for (const end of ending) end();
+    directory.remove();
+  });
 
   const holder = `
     const { takeWriterLock } = await import(process.argv[1] + '/src/storage/sqlite/lock.ts');
-    takeWriterLock(process.argv[2]);
+    globalThis.held = takeWriterLock(process.argv[2]); // collected, it would be released
     console.log('held');
     setInterval(() => {}, 1_000);
   `;
 
-  /** Another process that holds the directory until it is killed. */
+  /** Another process that holds the directory until it is killed, at the end at the latest. */
   async function holdElsewhere() {
     const root = join(import.meta.dir, '../..');
     const child = Bun.spawn([process.execPath, '-e', holder, root, directory.path], {
       stdout: 'pipe',
       stderr: 'inherit',
     });
+    ending.push(() => child.kill('SIGKILL'));
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       if (text.includes('held')) break;
     }

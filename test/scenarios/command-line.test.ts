@@ -1,11 +1,22 @@
 import { Database } from 'bun:sqlite';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '../../src/client/index.ts';
 import { type CommandLine, runCommand } from '../../src/testing/command-line.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
 import { signIn, signUp, spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+
+setDefaultTimeout(60_000);
 
 const commands = [
   'start',

@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite';
-import { afterAll, describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
 import type { StoredEvent } from '../../src/kernel/event-log.ts';
 import { idOf } from '../../src/kernel/stream.ts';
@@ -19,6 +19,8 @@ import {
 import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
 import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+
+setDefaultTimeout(60_000);
 
 const rounds = 20;
 const clients = 16;

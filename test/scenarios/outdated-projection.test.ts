@@ -1,7 +1,9 @@
 import { Database } from 'bun:sqlite';
-import { expect, test } from 'bun:test';
+import { expect, setDefaultTimeout, test } from 'bun:test';
 import { join } from 'node:path';
 import { signUp, startServer, temporaryDirectory } from '../../src/testing/server.ts';
+
+setDefaultTimeout(60_000);
 
 test('a projection whose rows are of another version is rebuilt beside them at the start', async () => {
   const { path: directory, remove } = temporaryDirectory();

@@ -1,10 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { signUpActors } from '../../src/testing/actors.ts';
 import { runCommand } from '../../src/testing/command-line.ts';
 import { contradictions, createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
 import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+
+setDefaultTimeout(60_000);
 
 let temporary: ReturnType<typeof temporaryDirectory>;
 let children: Bun.Subprocess[] = [];
@@ -107,7 +109,6 @@ describe('a server that is told to stop', () => {
         differences(dumpReadModels(server.directory), await foldReadModels(server.directory)),
       ).toEqual([]);
     },
-    30_000,
   );
 
   test('answers the requests that it is working on', async () => {

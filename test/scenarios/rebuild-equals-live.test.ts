@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite';
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '../../src/client/index.ts';
@@ -9,6 +9,8 @@ import { contradictions, createLoad, drive, emptyRecord } from '../../src/testin
 import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
 import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+
+setDefaultTimeout(60_000);
 
 const commandCount = 10_000;
 const names = ['users', 'products', 'messages'] as const;
@@ -74,7 +76,7 @@ beforeAll(async () => {
     expect((await client.profile.password.post(change)).status).toBe(204);
   }
   await waitForHead(url);
-}, 60_000);
+});
 
 afterAll(async () => {
   await stop();
@@ -111,7 +113,7 @@ describe(`after ${commandCount} mixed commands`, () => {
     }
     await waitForHead(await start());
     expect(differences(dumpReadModels(directory), live)).toEqual([]);
-  }, 30_000);
+  });
 
   test('`bun run replay` with the server stopped gives the same rows', async () => {
     const live = dumpReadModels(directory);
@@ -130,7 +132,7 @@ describe(`after ${commandCount} mixed commands`, () => {
       said: `Rebuilt users, products, messages from ${(await readLog(directory)).length} events.\n`,
     });
     expect(differences(dumpReadModels(directory), live)).toEqual([]);
-  }, 30_000);
+  });
 
   test('a replay killed half-way leaves the live rows alone, and the next one finishes', async () => {
     await stop();
@@ -152,7 +154,7 @@ describe(`after ${commandCount} mixed commands`, () => {
     expect(await runCommand(['replay'], { directory })).toMatchObject({ exitCode: 0 });
     await expectEqualToFold();
     expect(existsSync(beside)).toBe(false);
-  }, 60_000);
+  });
 
   test('a replay beside a server that goes on taking commands', async () => {
     const url = await start();
@@ -167,7 +169,7 @@ describe(`after ${commandCount} mixed commands`, () => {
     await waitForHead(url);
     await expectEqualToFold();
     expect(contradictions(record, await readLog(directory))).toEqual([]);
-  }, 60_000);
+  });
 
   test.each(names)(
     'POST /admin/projections/%s/rebuild under load',
