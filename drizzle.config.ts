@@ -4,7 +4,7 @@ const directory = (process.env['DATABASE_URL'] ?? 'sqlite:./data').replace(/^(sq
 
 export default defineConfig({
   dialect: 'sqlite',
-  schema: './src/projections/*.ts',
+  schema: './src/projections/!(*.test).ts',
   out: './migrations/read-model/sqlite',
   dbCredentials: { url: `file:${directory}/read-model.db` },
 });

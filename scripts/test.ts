@@ -6,13 +6,16 @@ const program = commandLine('test', 'Runs the tests: all of them, or the files n
   .option('--bail', 'stop at the first failure')
   .option('--coverage', 'report which lines the tests reach');
 
+/** Long enough for a test that starts processes; the rest answer in milliseconds. */
+const timeoutMs = 60_000;
+
 await runCommandLine(program, async () => {
   const { testNamePattern, bail, coverage } = program.opts<{
     testNamePattern?: string;
     bail?: true;
     coverage?: true;
   }>();
-  const command = [process.execPath, 'test'];
+  const command = [process.execPath, 'test', '--timeout', String(timeoutMs)];
   if (testNamePattern !== undefined) command.push('--test-name-pattern', testNamePattern);
   if (bail) command.push('--bail');
   if (coverage) command.push('--coverage');

@@ -68,8 +68,10 @@ export async function createApplication(config: Config, logger: Logger) {
   const cache = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const commands = createCommands({ store, cache, clock, newId, digest });
 
+  let isStopping = false;
   const readSide = await openReadSide({ directory, cryptoSecrets: secrets.crypto }, (status) => {
-    logger[status.state === 'live' ? 'info' : 'warn'](status, 'projector');
+    const isAsExpected = status.state === 'live' || isStopping;
+    logger[isAsExpected ? 'debug' : 'warn'](status, 'projector');
   });
   const snapshots = openSnapshots(join(directory, 'read-model.db'));
   readSide.onProgress(() => {
@@ -131,11 +133,14 @@ export async function createApplication(config: Config, logger: Logger) {
 
     listen() {
       http.listen({ port: config.port, hostname: config.host });
-      return http.server!.url;
+      const url = new URL(http.server!.url);
+      if (url.hostname === '0.0.0.0') url.hostname = 'localhost'; // which is not an address to visit
+      return url;
     },
 
     /** Answers what was begun, then closes every store. */
     async stop(): Promise<void> {
+      isStopping = true;
       clearInterval(pruning);
       if (http.server) {
         await atMost(http.stop(), stopMsMax);

@@ -104,14 +104,9 @@ describe('an environment that cannot be used', () => {
       LOG_LEVEL: 'loud',
       RATE_LIMIT_AUTH: '-1',
     });
-    expect(problems.map((problem) => problem.split(' ')[0]!)).toEqual([
-      'NODE_ENV',
-      'PORT',
-      'DATABASE_URL',
-      'JWT_SECRET',
-      'LOG_LEVEL',
-      'RATE_LIMIT_AUTH',
-    ]);
+    const named = problems.map((problem) => problem.split(' ')[0]!);
+    const wrong = ['NODE_ENV', 'PORT', 'DATABASE_URL', 'JWT_SECRET', 'LOG_LEVEL'];
+    expect(named).toEqual(expect.arrayContaining([...wrong, 'RATE_LIMIT_AUTH']));
   });
 
   test('never has its values shown: they may be secrets', () => {
@@ -125,10 +120,21 @@ describe('an environment that cannot be used', () => {
     ['RATE_LIMIT_COMMANDS', 'many'],
     ['DATABASE_URL', 'postgres://localhost/refold'],
     ['DATABASE_URL', 'sqlite:'],
-    ['CRYPTO_SECRET', `${secret('new')},tooshort`],
   ])('is one where %s is %s', (name, value) => {
-    expect(problemsOf({ [name]: value })).toEqual([expect.stringContaining(`${name} must be `)]);
+    const { NODE_ENV: _, ...secrets } = production;
+    expect(problemsOf({ ...secrets, [name]: value })).toEqual([
+      expect.stringContaining(`${name} must be `),
+    ]);
   });
+});
+
+test('a secret that is too short in a list, or set without the others, is refused', () => {
+  const one = { CRYPTO_SECRET: `${secret('new')},tooshort` };
+  const others = { JWT_SECRET: secret('a'), JWT_REFRESH_SECRET: secret('b') };
+  expect(problemsOf({ ...one, ...others })).toEqual([
+    expect.stringContaining('CRYPTO_SECRET must be '),
+  ]);
+  expect(problemsOf({ CRYPTO_SECRET: secret('new') })).toHaveLength(2);
 });
 
 describe('production', () => {
@@ -169,5 +175,11 @@ describe('production', () => {
 describe('development', () => {
   test('may be open to every origin', () => {
     expect(readConfig({ CORS_ORIGINS: '*' }).corsOrigins).toEqual(['*']);
+  });
+
+  test('is given all three secrets or none', () => {
+    const { NODE_ENV: _, JWT_SECRET, ...others } = production;
+    expect(readConfig({ ...others, JWT_SECRET }).secrets?.jwt).toEqual([secret('jwt')]);
+    expect(problemsOf(others)).toEqual([expect.stringMatching(/^JWT_SECRET must be set too/)]);
   });
 });

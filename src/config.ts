@@ -99,18 +99,20 @@ function invalid(values: unknown): string[] {
   return [...new Set(names)].map((name) => `${name} must be ${properties[name]?.description}.`);
 }
 
+const secretNames = ['JWT_SECRET', 'JWT_REFRESH_SECRET', 'CRYPTO_SECRET'] as const;
+
 function unsafe({ NODE_ENV, CORS_ORIGINS, ...values }: Environment): string[] {
-  if (NODE_ENV !== 'production') return [];
-  const missing = (['JWT_SECRET', 'JWT_REFRESH_SECRET', 'CRYPTO_SECRET'] as const)
-    .filter((name) => values[name] === undefined)
-    .map((name) => `${name} must be set in production: 32 characters or more.`);
-  const repeated = (['JWT_SECRET', 'JWT_REFRESH_SECRET', 'CRYPTO_SECRET'] as const)
-    .filter((name) => values[name]?.split(',').some(isGuessable))
-    .map((name) => `${name} must not be a known default or a repeated character.`);
-  const open = list(CORS_ORIGINS).includes('*')
-    ? ['CORS_ORIGINS must not be * in production.']
-    : [];
-  return [...missing, ...repeated, ...open];
+  const missing = secretNames.filter((name) => values[name] === undefined);
+  if (NODE_ENV !== 'production') {
+    if (missing.length === 0 || missing.length === secretNames.length) return [];
+    return missing.map((name) => `${name} must be set too, or none of the three secrets.`);
+  }
+  const guessable = secretNames.filter((name) => values[name]?.split(',').some(isGuessable));
+  return [
+    ...missing.map((name) => `${name} must be set in production: 32 characters or more.`),
+    ...guessable.map((name) => `${name} must not be a known default or a repeated character.`),
+    ...(list(CORS_ORIGINS).includes('*') ? ['CORS_ORIGINS must not be * in production.'] : []),
+  ];
 }
 
 function isGuessable(secret: string): boolean {

@@ -16,14 +16,26 @@ export async function serve(): Promise<void> {
     'listening',
   );
 
-  const signal = await new Promise<string>((resolve) => {
-    process.once('SIGTERM', () => resolve('SIGTERM'));
-    process.once('SIGINT', () => resolve('SIGINT'));
-  });
+  const signal = await untilTold();
   logger.info({ signal }, 'stopping');
-  process.once('SIGINT', () => process.exit(130)); // a second Ctrl-C does not wait
   await control.close();
   await application.stop();
   logger.info('stopped');
   process.exit(0);
+}
+
+/** Package managers send the terminal's Ctrl-C a second time; only a later one is impatience. */
+const repeatMs = 1_000;
+
+function untilTold(): Promise<string> {
+  return new Promise((resolve) => {
+    let toldAt: number | undefined;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (toldAt !== undefined && performance.now() - toldAt > repeatMs) process.exit(130);
+        toldAt ??= performance.now();
+        resolve(signal);
+      });
+    }
+  });
 }

@@ -43,7 +43,7 @@ const refused: readonly Case[] = [
   ['src/http/app.ts', "import '../app.ts';"],
   ['src/client/value.ts', "import { api } from '../http/index.ts';\napi();"],
   ['src/cli/testing.ts', "import '../testing/clock.ts';"],
-  ['src/cli/main.ts', "import '../main.ts';"],
+  ['src/cli/operations.ts', "import '../operations.ts';"],
   ['src/root.ts', "import './testing/clock.ts';"],
   ['src/unheard-of/any.ts', "import './other.ts';"],
 

@@ -20,8 +20,6 @@ type Waiting<Item, Result> = {
 
 const batchSizeMax = 1_000;
 const waitingMax = 20_000;
-/** One batch is being written and one waits at the writer's door, so that it never idles. */
-const flightsMax = 2;
 
 /**
  * Turns a write of many into a write of one.
@@ -35,14 +33,14 @@ export function groupCommit<Item, Result>(
 ) {
   const waiting: Waiting<Item, Result>[] = [];
   const whenIdle: (() => void)[] = [];
-  let flights = 0;
+  let isFlushing = false;
 
   async function flush() {
-    flights += 1;
+    isFlushing = true;
     await endOfTurn();
     while (waiting.length > 0) await settle(waiting.splice(0, batchSizeMax));
-    flights -= 1;
-    if (flights === 0) for (const resolve of whenIdle.splice(0)) resolve();
+    isFlushing = false;
+    for (const resolve of whenIdle.splice(0)) resolve();
   }
 
   async function settle(batch: readonly Waiting<Item, Result>[]) {
@@ -60,11 +58,11 @@ export function groupCommit<Item, Result>(
       if (waiting.length >= waitingMax) return Promise.reject(new Overloaded(waiting.length));
       return new Promise((resolve, reject) => {
         waiting.push({ item, resolve, reject });
-        if (flights < flightsMax) void flush();
+        if (!isFlushing) void flush();
       });
     },
     /** Resolves when everything submitted so far has been answered. */
     idle: (): Promise<void> =>
-      flights > 0 ? new Promise((resolve) => whenIdle.push(resolve)) : Promise.resolve(),
+      isFlushing ? new Promise((resolve) => whenIdle.push(resolve)) : Promise.resolve(),
   };
 }

@@ -196,6 +196,16 @@ describe('a projector', () => {
       expect(prices()).toEqual([1]);
     });
 
+    test('parks the later events of its stream with it', async () => {
+      await side.registers(userStream('ada'), 'Ada');
+      await stores(userStream('ada'), 'UserRenamed', '{"name":');
+      const renamed = { type: 'UserRenamed', data: { name: 'Ada L.' } } as const;
+      await side.happens(userStream('ada'), renamed);
+      await side.catchUp();
+      expect(await side.parked()).toEqual(['users 2', 'users 3']);
+      expect(names()).toEqual(['Ada']);
+    });
+
     test('parks it for every projection that handles it', async () => {
       const watcher = { ...usersProjection, name: 'watcher' };
       side.restart({ projections: [...all, watcher] });

@@ -49,6 +49,7 @@ const modeOf = (name: string) => statSync(join(temporary.path, name)).mode & 0o7
 async function withServer(use: (url: string) => Promise<void>) {
   const { url, child } = await spawnServer(temporary.path);
   try {
+    await fetch(`${url}/health`); // whoever answers has gone past the line that tells the address
     await use(url);
   } finally {
     child.kill('SIGTERM');
