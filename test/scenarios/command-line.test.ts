@@ -115,6 +115,8 @@ describe('a configuration that cannot be used', () => {
     LOG_LEVEL: 'loud',
     RATE_LIMIT_AUTH: '-1',
     JWT_SECRET: 'short and secret',
+    JWT_REFRESH_SECRET: 'short and secret',
+    CRYPTO_SECRET: 'short and secret',
   };
 
   test.each(['start', 'seed', 'verify', 'replay', 'db:migrate'])(
