@@ -45,7 +45,7 @@ async function promote(
   if (account.state.status === 'registered' && account.state.role === 'admin') {
     return { outcome: 'already-admin' };
   }
-  const command = { type: 'ChangeUserRole', role: 'admin' } as const;
+  const command = { type: 'ChangeUserRole', userId: id, role: 'admin' } as const;
   const outcome = await edge.commands.users(id, command, contextOf(edge.newId()));
   if (!outcome.ok) throw new Error(`The promotion was refused: ${outcome.rejection}.`);
   edge.noteRole(id, 'admin');

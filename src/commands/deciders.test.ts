@@ -47,7 +47,7 @@ function userCommand({ of }: Chance): UserCommand {
       name: of(['Ada', 'Bo']),
     },
     { type: 'RenameUser', name: of(['Ada', 'Bo', 'Cy']) },
-    { type: 'ChangeUserRole', role: of(['user', 'moderator', 'admin'] as const) },
+    { type: 'ChangeUserRole', userId: 'ada', role: of(['user', 'moderator', 'admin'] as const) },
     { type: 'NotePasswordChange' },
   ]);
 }

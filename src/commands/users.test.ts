@@ -16,8 +16,8 @@ const became = (role: 'user' | 'moderator' | 'admin', previousRole: typeof role)
   data: { role, previousRole },
 });
 const change = (role: 'user' | 'moderator' | 'admin') =>
-  ({ type: 'ChangeUserRole', role }) as const;
-const seat = { kind: 'admin', value: 'ada@example.com', orElse: 'last-admin' } as const;
+  ({ type: 'ChangeUserRole', userId: 'ada', role }) as const;
+const seat = { kind: 'admin', value: 'ada', orElse: 'last-admin' } as const;
 
 describe('registering a user', () => {
   test('records the address as it was given, and a role without rights', () => {

@@ -4,7 +4,7 @@ import { type Personal, reveal } from '../kernel/event.ts';
 
 type RegisterUser = { type: 'RegisterUser'; email: string; name: string };
 type RenameUser = { type: 'RenameUser'; name: string };
-type ChangeUserRole = { type: 'ChangeUserRole'; role: Role };
+type ChangeUserRole = { type: 'ChangeUserRole'; userId: string; role: Role };
 type NotePasswordChange = { type: 'NotePasswordChange' };
 
 export type UserCommand = Readonly<RegisterUser | RenameUser | ChangeUserRole | NotePasswordChange>;
@@ -72,12 +72,12 @@ function rename({ name }: RenameUser, state: Registered): UserDecision {
 }
 
 /** Admins hold a claim of kind `admin`, so that the log itself refuses to lose the last one. */
-function changeRole({ role }: ChangeUserRole, state: Registered): UserDecision {
+function changeRole({ userId, role }: ChangeUserRole, state: Registered): UserDecision {
   const { role: previousRole } = state;
   if (role === previousRole) return accept();
   const seat = {
     kind: 'admin',
-    value: normaliseEmail(reveal(state.email)),
+    value: userId,
     orElse: 'last-admin',
   } as const;
   return {

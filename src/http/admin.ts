@@ -84,7 +84,7 @@ function users(edge: Edge) {
       '/users/:id/role',
       async ({ params, body, request, set, status, user }) => {
         const context = { ...contextOf(set, user.id), ifVersion: ifVersion(request) };
-        const command = { type: 'ChangeUserRole', role: body.role } as const;
+        const command = { type: 'ChangeUserRole', userId: params.id, role: body.role } as const;
         const outcome = await commands.users(params.id, command, context);
         if (!outcome.ok) {
           if (outcome.rejection === 'stale') return status(412, stale(set));

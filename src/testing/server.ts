@@ -72,7 +72,7 @@ export async function promote(
 ) {
   const { commands, noteRole } = server.application.edge;
   const context = { actorId: 'test', correlationId: 'test', causationId: 'test' };
-  const outcome = await commands.users(userId, { type: 'ChangeUserRole', role }, context);
+  const outcome = await commands.users(userId, { type: 'ChangeUserRole', userId, role }, context);
   if (!outcome.ok) throw new Error(`Promoting failed: ${outcome.rejection}`);
   noteRole(userId, role);
   return await signIn(server.url, email);
