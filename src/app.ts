@@ -22,6 +22,7 @@ import type { EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { Folded } from './kernel/handle-command.ts';
 import { idOf, type StreamName } from './kernel/stream.ts';
+import type { Vault } from './kernel/vault.ts';
 import { projectionControl, readinessChecks, rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
 import { openReadSide } from './read-side.ts';
@@ -55,16 +56,13 @@ export async function createApplication(config: Config, logger: Logger) {
   const wrapped = await vault.secret(claimSecret, keyEncryption.wrapNew(claimSecret));
   const digest = createDigest(keyEncryption.unwrap(wrapped, claimSecret));
 
-  const wakingLog: EventLog = {
-    ...log,
-    async append(appends) {
-      const outcomes = await log.append(appends);
-      readSide.wake();
-      return outcomes;
-    },
-  };
+  let appendFailure: Error | undefined;
+  const watchedLog = watched(log, (failure) => {
+    appendFailure = failure;
+    if (!failure) readSide.wake();
+  });
   const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
-  const store = createEventStore({ log: wakingLog, registry, keyring, endOfTurn });
+  const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
   const cache = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const commands = createCommands({ store, cache, clock, newId, digest });
 
@@ -115,16 +113,11 @@ export async function createApplication(config: Config, logger: Logger) {
     edge,
     logger,
     projections: projectionControl(readSide, log.head, logger),
-    checks: readinessChecks(readSide, log.head, () => writerFailure),
+    checks: readinessChecks(readSide, log.head, () => writerFailure ?? appendFailure),
     corsOrigins: config.corsOrigins,
     version,
   });
-  const pruning = setInterval(() => {
-    vault
-      .prune(clock.now())
-      .catch((error) => logger.error({ err: error }, 'pruning the vault failed'));
-  }, pruneMs);
-  pruning.unref();
+  const pruning = pruneRegularly(vault, logger);
 
   return {
     http,
@@ -151,6 +144,29 @@ export async function createApplication(config: Config, logger: Logger) {
       await storage.close();
     },
   };
+}
+
+/** Tells after each append whether it failed. */
+function watched(log: EventLog, onAppended: (failure: Error | undefined) => void): EventLog {
+  return {
+    ...log,
+    async append(appends) {
+      try {
+        const outcomes = await log.append(appends);
+        onAppended(undefined);
+        return outcomes;
+      } catch (error) {
+        onAppended(error as Error);
+        throw error;
+      }
+    },
+  };
+}
+
+function pruneRegularly(vault: Vault, logger: Logger): Timer {
+  const prune = () => vault.prune(clock.now());
+  const report = (error: unknown) => logger.error({ err: error }, 'pruning the vault failed');
+  return setInterval(() => void prune().catch(report), pruneMs).unref();
 }
 
 /** Waits for what may never end; the timer goes as well, since it would keep the process alive. */

@@ -8,6 +8,7 @@ import { createLogger } from './log.ts';
 export async function serve(): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger(config);
+  const told = untilTold();
   const application = await createApplication(config, logger);
   const url = application.listen();
   const control = openControl(config.dataDirectory, application.edge, logger);
@@ -16,7 +17,7 @@ export async function serve(): Promise<void> {
     'listening',
   );
 
-  const signal = await untilTold();
+  const signal = await told;
   logger.info({ signal }, 'stopping');
   await control.close();
   await application.stop();

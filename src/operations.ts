@@ -83,7 +83,9 @@ export function readinessChecks(
   return async (): Promise<Check[]> => {
     const failure = writerFailure();
     const { state, error } = readSide.status();
-    const lag = (await head()) - readSide.progress().applied;
+    const newest = await head().catch((reason: Error) => reason);
+    if (newest instanceof Error) return [{ name: 'log', ok: false, message: newest.message }];
+    const lag = newest - readSide.progress().applied;
     const isFollowing = state === 'live' || (state === 'catching-up' && lag <= lagMax);
     return [
       failure ? { name: 'log', ok: false, message: failure.message } : { name: 'log', ok: true },

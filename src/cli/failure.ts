@@ -12,12 +12,17 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
 }
 
+/** What the system says of a directory or disk that cannot hold our files. */
+const unusable =
+  /^(?:ENOSPC|EROFS|EACCES|EPERM|ENOTDIR|EEXIST|EISDIR|ENOENT|SQLITE_(?:CANTOPEN|FULL|READONLY).*)$/;
+
 const usage = new Set(['UsageError', 'InvalidConfig']);
 const foreseen = new Set([
   'DataDirectoryInUse',
   'ChainBroken',
   'StoreTooNew',
   'UnknownWrappingKey',
+  'VaultMissing',
   'LogShortened',
   'Refusal',
 ]);
@@ -31,6 +36,11 @@ export function describeFailure(error: unknown): Failure {
   if (foreseen.has(error.name)) return { message: error.message, exitCode: 1 };
   if ((error as { code?: string }).code === 'EADDRINUSE') {
     return { message: 'The port is in use. Set PORT to another one.', exitCode: 1 };
+  }
+  const { code, path } = error as { code?: unknown; path?: unknown };
+  if (typeof code === 'string' && unusable.test(code)) {
+    const place = typeof path === 'string' ? ` (${path})` : '';
+    return { message: `The data directory cannot be used: ${error.message}${place}.`, exitCode: 1 };
   }
   if (/^SQLITE_(?:CORRUPT|NOTADB)/.test(String((error as { code?: unknown }).code))) {
     return { message: `A store is damaged: ${error.message}.`, exitCode: 1 };

@@ -1,7 +1,9 @@
 import { Elysia } from 'elysia';
+import { isDeeperThan } from './depth.ts';
 import { EdgeRefusal } from './problem.ts';
 
 const bodyBytesMax = 1_048_576;
+const depthMax = 32;
 
 /** JSON bodies only, of at most 1 MiB, in UTF-8. */
 export const jsonBodies = new Elysia({ name: 'bodies' }).onParse(
@@ -12,7 +14,9 @@ export const jsonBodies = new Elysia({ name: 'bodies' }).onParse(
       throw new EdgeRefusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
     }
     try {
-      return JSON.parse(await readText(request)) as unknown;
+      const text = await readText(request);
+      if (isDeeperThan(text, depthMax)) throw tooDeep();
+      return JSON.parse(text) as unknown;
     } catch (error) {
       if (error instanceof EdgeRefusal) throw error;
       throw new EdgeRefusal(400, 'BAD_REQUEST', 'The body is not JSON in UTF-8.');
@@ -37,6 +41,10 @@ async function readText(request: Request): Promise<string> {
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
+}
+
+function tooDeep() {
+  return new EdgeRefusal(400, 'BAD_REQUEST', 'The body nests deeper than 32 levels.');
 }
 
 function tooLarge() {

@@ -4,10 +4,13 @@ import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type AnyElysia, Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
-import { EdgeRefusal, problem, type Problem, type Set } from './problem.ts';
+import { EdgeRefusal, problem, type Problem, requestIdHeader, type Set } from './problem.ts';
 import { pathOf } from './requests.ts';
 
 const detailsMax = 20;
+const pathLengthMax = 100;
+/** A disk that is full or fails, or files that are damaged: it may pass, and is no defect here. */
+const diskTrouble = /^SQLITE_(?:FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN)/;
 const retryAfterSeconds = '1';
 
 type Answered = { readonly status: number; readonly body: Problem };
@@ -70,9 +73,16 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
       case 'Overloaded':
         set.headers['retry-after'] = retryAfterSeconds;
         return refuse(503, 'UNAVAILABLE', 'Too much is going on at once. Try again soon.');
+      case 'UnknownPerson':
+        return refuse(404, 'NOT_FOUND', 'This account no longer exists.');
       case 'WorkerGone':
         set.headers['retry-after'] = '10';
         return refuse(503, 'UNAVAILABLE', 'The log cannot be written at the moment.');
+    }
+    if (diskTrouble.test(String((error as { code?: unknown }).code))) {
+      logger.error({ requestId: set.headers[requestIdHeader], err: error }, 'a store fails');
+      set.headers['retry-after'] = '10';
+      return refuse(503, 'UNAVAILABLE', 'A store cannot be used at the moment.');
     }
     return refuse(500, 'INTERNAL', 'Something went wrong on our side.');
   }
@@ -96,7 +106,7 @@ function invalid(set: Set, { type, validator, value }: ValidationError): Problem
   const found = new Map<string, string>();
   for (const { path, message, schema } of errorsOf(validator as Checked, value)) {
     if (found.size === detailsMax) break;
-    const place = path || (schema.place ?? `/${type}`);
+    const place = (path || (schema.place ?? `/${type}`)).slice(0, pathLengthMax).toWellFormed();
     if (!found.has(place))
       found.set(place, schema.mustBe ? `Must be ${schema.mustBe}.` : `${message}.`);
   }

@@ -66,6 +66,7 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
   streamOf: (id: string) => StreamName,
 ) {
   const { store, cache } = parts;
+  const turns = new Map<StreamName, Promise<unknown>>();
 
   async function load(stream: StreamName): Promise<Folded<State>> {
     const cached = cache.get(stream) as Folded<State> | undefined;
@@ -88,12 +89,30 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
     if ((cache.get(stream)?.version ?? noEvents) < folded.version) cache.set(stream, folded);
   }
 
+  /** Commands to one stream take turns here, so that only other processes can come between. */
   async function handle(
     id: string,
     command: Command,
     context: CommandContext,
   ): Promise<Outcome<State, Rejection>> {
     const stream = streamOf(id);
+    const work = () => decideAndAppend(id, stream, command, context);
+    if (context.isNew) return work();
+    const turn = (turns.get(stream) ?? Promise.resolve()).then(work, work);
+    turns.set(stream, turn);
+    try {
+      return await turn;
+    } finally {
+      if (turns.get(stream) === turn) turns.delete(stream);
+    }
+  }
+
+  async function decideAndAppend(
+    id: string,
+    stream: StreamName,
+    command: Command,
+    context: CommandContext,
+  ): Promise<Outcome<State, Rejection>> {
     for (let attempt = 1; ; attempt += 1) {
       const before = context.isNew ? empty(decider.initialState) : await load(stream);
       const { ifVersion } = context;

@@ -1,6 +1,8 @@
 // The command line as an operator uses it: a process with arguments, standard input and exit code.
 import { join } from 'node:path';
 
+const runMsMax = 30_000;
+
 export type CommandLine = {
   readonly directory: string;
   readonly environment?: Readonly<Record<string, string>>;
@@ -29,6 +31,9 @@ export function spawnCommand(
       ...environment,
     },
     stdin: new Blob([input ?? '']),
+    // A server that starts although it must not would outlive its test.
+    timeout: runMsMax,
+    killSignal: 'SIGKILL',
     stdout: 'pipe',
     stderr: 'pipe',
   });

@@ -19,7 +19,8 @@ const synchronous: Record<Durability, string> = { full: 'FULL', relaxed: 'NORMAL
 export function openForWriting(file: string, durability: Durability): Database {
   const database = new Database(file, { create: true, strict: true });
   database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-  database.run('PRAGMA journal_mode = WAL');
+  // What nobody reads meanwhile is written once, not to a WAL first.
+  database.run(`PRAGMA journal_mode = ${durability === 'none' ? 'TRUNCATE' : 'WAL'}`);
   database.run(`PRAGMA synchronous = ${synchronous[durability]}`);
   database.run('PRAGMA cache_size = -65536');
   database.run('PRAGMA wal_autocheckpoint = 8000');

@@ -28,9 +28,29 @@ const migrations = migrationsFolder('read-model', 'sqlite');
 type CheckpointRow = { projection: string; version: number; position: Position };
 
 export function openReadModel(file: string): ReadModel & { readonly close: () => void } {
+  const database = openDisposable(file);
+  return { ...readModelOn(database), close: () => closeWriter(database) };
+}
+
+/** Rows that can be had again are not worth repairing: a damaged file gives way to an empty one. */
+function openDisposable(file: string): Database {
+  try {
+    return openMigrated(file);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    removeFile(file);
+    return openMigrated(file);
+  }
+}
+
+function openMigrated(file: string): Database {
   const database = openForWriting(file, 'relaxed');
   migrateFile(database, migrations);
-  return { ...readModelOn(database), close: () => closeWriter(database) };
+  return database;
+}
+
+function isDamage(error: unknown): boolean {
+  return /^SQLITE_(?:NOTADB|CORRUPT)/.test(String((error as { code?: unknown }).code));
 }
 
 /**
@@ -123,7 +143,7 @@ function isIntact(file: string): boolean {
     const row = database.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get();
     return row?.quick_check === 'ok';
   } catch (error) {
-    if (/^SQLITE_(NOTADB|CORRUPT)/.test((error as { code?: string }).code ?? '')) return false;
+    if (isDamage(error)) return false;
     throw error;
   } finally {
     database.close();

@@ -1,5 +1,5 @@
 // The thread that waits for the disk: it owns the log and the vault for writing.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Append } from '../../kernel/event-log.ts';
 import { migrationsFolder } from '../migrate.ts';
@@ -39,8 +39,21 @@ function open(directory: string) {
 
 function openStores(directory: string) {
   const log = openLogWriter(join(directory, 'log.db'), migrationsFolder('log', 'sqlite'));
-  const vault = openVaultWriter(join(directory, 'vault.db'), migrationsFolder('vault', 'sqlite'));
+  const vaultFile = join(directory, 'vault.db');
+  if (log.head() > 0 && !existsSync(vaultFile)) {
+    log.close();
+    throw new VaultMissing(directory);
+  }
+  const vault = openVaultWriter(vaultFile, migrationsFolder('vault', 'sqlite'));
   return { log, vault };
+}
+
+/** Without the keys of a log nobody can sign in, and names that are taken would seem free. */
+class VaultMissing extends Error {
+  override readonly name = 'VaultMissing';
+  constructor(directory: string) {
+    super(`${directory} holds a log but its vault is missing. Restore vault.db from a backup.`);
+  }
 }
 
 function close({ log, vault, lock }: ReturnType<typeof open>) {
