@@ -6,7 +6,7 @@ import type { Database } from 'bun:sqlite';
 import type { Claim } from '../../kernel/event-log.ts';
 import type { StreamName } from '../../kernel/stream.ts';
 
-const recentMax = 8_192;
+const recentMax = 32_768;
 /** Stands for "nobody" in `recent_claims`. */
 const released = '' as StreamName;
 
