@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { registry } from './events/index.ts';
 import { createProjector, type Progress } from './kernel/projector.ts';
 import { refuseShortenedLog } from './kernel/projector-start.ts';
-import { rebuild } from './kernel/rebuild.ts';
+import { reach, rebuild } from './kernel/rebuild.ts';
 import type { Position } from './kernel/stream.ts';
 import { createSubscription, type SubscriptionStatus } from './kernel/subscription.ts';
 import { projections } from './projections/index.ts';
@@ -12,6 +12,7 @@ import { systemClock } from './storage/clock.ts';
 import { createKeyEncryption } from './storage/key-encryption.ts';
 import { createKeyring } from './storage/keyring.ts';
 import { openLogReader } from './storage/sqlite/event-log.ts';
+import { takeWriterLock } from './storage/sqlite/lock.ts';
 import { openReadModel, openReadModelBeside, removeFile } from './storage/sqlite/read-model.ts';
 import { openVaultReader } from './storage/sqlite/vault-reader.ts';
 import { createWakeUp } from './storage/wake-up.ts';
@@ -103,11 +104,28 @@ async function rebuildBeside(settings: ReadSideSettings, names: readonly string[
     pageSize: rebuildPageSize,
     onProgress: ({ applied }) => tell({ event: 'rebuilt-so-far', position: applied }),
   });
+  // Without a server, and with all of them anew, the file as a whole can take the live one's place.
+  const lock = chosen.length === projections.length ? lockIfFree(settings.directory) : undefined;
   try {
-    await rebuild({ log, projector, beside, projections: names });
+    if (lock) {
+      await reach(projector, await log.head());
+      beside.takeOver();
+    } else {
+      await rebuild({ log, projector, beside, projections: names });
+    }
   } finally {
     beside.close();
+    lock?.release();
     close();
   }
   removeFile(file);
+}
+
+function lockIfFree(directory: string): { readonly release: () => void } | undefined {
+  try {
+    return takeWriterLock(directory);
+  } catch (error) {
+    if ((error as Error).name === 'DataDirectoryInUse') return undefined;
+    throw error;
+  }
 }

@@ -15,9 +15,11 @@ export async function rebuild(parts: {
   readonly projections: readonly string[];
 }): Promise<void> {
   const { log, projector, beside, projections } = parts;
-  const reach = async (to: Position) => {
-    while (await projector.advanceTo(to));
-  };
-  await reach(await log.head());
-  await beside.swap(projections, reach);
+  await reach(projector, await log.head());
+  await beside.swap(projections, (to) => reach(projector, to));
+}
+
+/** Applies page after page until there is nothing left up to `to`. */
+export async function reach(projector: Pick<Projector, 'advanceTo'>, to: Position): Promise<void> {
+  while (await projector.advanceTo(to));
 }

@@ -1,6 +1,6 @@
 // The read models of one file: rows, checkpoints and parked events, moved in one transaction.
 import { Database } from 'bun:sqlite';
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Projection, RowChange } from '../../kernel/projection.ts';
 import {
@@ -61,8 +61,9 @@ export function openReadModelBeside(
   file: string,
   liveFile: string,
   projections: readonly Projection[],
-): BesideReadModel & { readonly close: () => void } {
+): BesideReadModel & { readonly takeOver: () => void; readonly close: () => void } {
   const own = openBeside(file);
+  let isOpen = true;
   const live = openForWriting(liveFile, 'relaxed');
   migrateFile(live, migrations);
   live.run('ATTACH ? AS beside', [file]);
@@ -89,11 +90,34 @@ export function openReadModelBeside(
         throw error;
       }
     },
+    /**
+     * Puts the file in the place of the live one. Only for whoever holds the writer lock and has
+     * built every projection: a reader that has the old file open would go on with it.
+     */
+    takeOver() {
+      live.run('DETACH beside');
+      for (const sql of indexesOf(live)) own.run(sql);
+      this.close();
+      removeFile(liveFile);
+      renameSync(file, liveFile);
+    },
     close() {
+      if (!isOpen) return;
+      isOpen = false;
       live.close();
       own.close();
     },
   };
+}
+
+/** The statements that make the secondary indexes. */
+function indexesOf(database: Database): readonly string[] {
+  return database
+    .query<{ sql: string }, []>(
+      "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    )
+    .all()
+    .map(({ sql }) => sql);
 }
 
 /**
@@ -124,7 +148,7 @@ function forgetOtherVersion(live: Database, { name, version, tables }: Projectio
  * Nothing but the swap reads these rows: no secondary indexes, no waiting for the disk. A rebuild that
  * was interrupted goes on, unless a power loss has damaged its file.
  */
-function openBeside(file: string): ReadModel & { readonly close: () => void } {
+function openBeside(file: string) {
   if (existsSync(file) && !isIntact(file)) removeFile(file);
   const database = openForWriting(file, 'none');
   migrateFile(database, migrations);
@@ -134,7 +158,8 @@ function openBeside(file: string): ReadModel & { readonly close: () => void } {
     )
     .all();
   for (const { name } of indexes) database.run(`DROP INDEX "${name}"`);
-  return { ...readModelOn(database), close: () => database.close() };
+  const run = (sql: string) => void database.run(sql);
+  return { ...readModelOn(database), run, close: () => database.close() };
 }
 
 function isIntact(file: string): boolean {
