@@ -72,7 +72,7 @@ export function tidyDocument(
       description:
         'An event-sourced backend: accounts, products and chat. Every accepted command answers with `Event-Position`; a query with `Read-After` sees at least that position.',
       license: { name: 'MIT', identifier: 'MIT' },
-      contact: { name: 'Refold', url: 'https://github.com/refold/refold' },
+      contact: { name: 'Refold contributors' },
     },
     servers: [{ url: '/', description: 'This server' }],
     security: [{ bearerAuth: [] }],
