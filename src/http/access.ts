@@ -1,4 +1,5 @@
-// Who is calling. The check runs before validation, so that a stranger learns nothing of a route.
+// Who is calling. The check runs before validation, though after the body is parsed: a stranger learns
+// that a body is no JSON, and nothing of what a route wants.
 import { Elysia } from 'elysia';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Caller } from '../commands/caller.ts';
