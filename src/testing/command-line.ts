@@ -20,7 +20,7 @@ export function spawnCommand(
   args: readonly string[],
   { directory, environment, input }: CommandLine,
 ) {
-  return Bun.spawn([process.execPath, '--no-env-file', 'src/cli.ts', ...args], {
+  const child = Bun.spawn([process.execPath, '--no-env-file', 'src/cli.ts', ...args], {
     cwd: join(import.meta.dir, '../..'),
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -30,13 +30,17 @@ export function spawnCommand(
       DATABASE_URL: `sqlite:${directory}`,
       ...environment,
     },
-    stdin: new Blob([input ?? '']),
+    stdin: 'pipe',
     // A server that starts although it must not would outlive its test.
     timeout: runMsMax,
     killSignal: 'SIGKILL',
     stdout: 'pipe',
     stderr: 'pipe',
   });
+  // A pipe even when nothing goes through it: an empty Blob would make Bun open /dev/null instead.
+  if (input !== undefined) child.stdin.write(input);
+  child.stdin.end();
+  return child;
 }
 
 export async function runCommand(args: readonly string[], options: CommandLine): Promise<Finished> {
