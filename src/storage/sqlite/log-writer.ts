@@ -12,7 +12,7 @@ import {
   type Refused,
   type StoredEvent,
 } from '../../kernel/event-log.ts';
-import type { Position, StreamName, Version } from '../../kernel/stream.ts';
+import { noEvents, type Position, type StreamName, type Version } from '../../kernel/stream.ts';
 import { sha256 } from '../sha256.ts';
 import { openClaimBook } from './claim-book.ts';
 import { closeWriter, migrateFile, openForWriting } from './connection.ts';
@@ -36,7 +36,8 @@ export function openLogWriter(file: string, migrations: string) {
   function versionOf(stream: StreamName): Version {
     const known = versions.get(stream);
     if (known !== undefined) return known;
-    const version = (statements.version.get(stream)?.version ?? 0) as Version;
+    const isKnown = statements.isKnown.get(stream) !== null;
+    const version = (isKnown && statements.version.get(stream)?.version) || noEvents;
     versions.set(stream, version);
     return version;
   }
