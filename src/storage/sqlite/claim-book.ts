@@ -1,47 +1,72 @@
 // Who holds which name. Keys are digests, so taking a name in a B-tree touches a page of its own, and
-// a batch of 64 commits 64 scattered pages. Changes are therefore appended to `recent_claims`, kept in
-// memory as well, and merged into the tree thousands at a time, when many of them share pages.
-// [measured: 38,000 appends/s with the tree alone, see bench/README.md]
+// a batch of 64 commits 64 scattered pages. Changes are therefore appended to `recent_claims` and kept
+// in memory as a generation. One that is full goes into the tree in key order, so that each page is
+// visited once, and slice by slice between batches, so that no append waits long; meanwhile the next
+// generation fills. This is the memtable of a log-structured merge tree (O'Neil et al., 1996) over an
+// ordinary B-tree. [measured: see bench/README.md]
 import type { Database } from 'bun:sqlite';
 import type { Claim } from '../../kernel/event-log.ts';
 import type { StreamName } from '../../kernel/stream.ts';
 
-const recentMax = 32_768;
+const generationSizeUsual = 32_768;
+/** Changes that are merged between two batches: a few milliseconds. */
+const sliceSize = 1_024;
 /** Stands for "nobody" in `recent_claims`. */
 const released = '' as StreamName;
 
 type Change = { readonly kind: string; readonly key: string; readonly stream: StreamName };
+/** The newest holder of each name that changed hands, by kind and key. */
+type Generation = Map<string, Map<string, StreamName>>;
+type Merging = { readonly generation: Generation; readonly slices: Change[][]; through: number };
 
-export function openClaimBook(database: Database) {
+/** @param generationSize Changes that are gathered before they are merged into the tree. */
+export function openClaimBook(database: Database, generationSize = generationSizeUsual) {
   const recents = database.query<Change, []>(
     'SELECT kind, key, stream FROM recent_claims ORDER BY sequence',
   );
   const record = database.query('INSERT INTO recent_claims (kind, key, stream) VALUES (?, ?, ?)');
-  const forgetRecents = database.query('DELETE FROM recent_claims');
+  const lastRecent = database.query<{ sequence: number | null }, []>(
+    'SELECT max(sequence) AS sequence FROM recent_claims',
+  );
+  const forgetThrough = database.query('DELETE FROM recent_claims WHERE sequence <= ?');
   const holder = database.query<{ stream: StreamName }, [string, string]>(
     'SELECT stream FROM claims WHERE kind = ? AND key = ?',
   );
   const keysOf = database.query<{ key: string }, [string]>('SELECT key FROM claims WHERE kind = ?');
   const hold = database.query('INSERT OR REPLACE INTO claims (kind, key, stream) VALUES (?, ?, ?)');
   const drop = database.query('DELETE FROM claims WHERE kind = ? AND key = ?');
-  let recent = new Map<string, Map<string, StreamName>>();
+  let filling: Generation = new Map();
   let size = 0;
+  let merging: Merging | undefined;
 
   function remember({ kind, key, stream }: Change) {
-    const ofKind = recent.get(kind) ?? new Map<string, StreamName>();
-    recent.set(kind, ofKind.set(key, stream));
+    const ofKind = filling.get(kind) ?? new Map<string, StreamName>();
+    filling.set(kind, ofKind.set(key, stream));
     size += 1;
   }
 
+  /** Whatever was merged only in part is still in `recent_claims`, and merging it again is harmless. */
   function reload() {
-    recent = new Map();
+    merging = undefined;
+    filling = new Map();
     size = 0;
     for (const change of recents.iterate()) remember(change);
   }
 
+  /** The holder by the generations in memory: `released`, or undefined where only the tree knows. */
+  function recentHolder(kind: string, key: string): StreamName | undefined {
+    return filling.get(kind)?.get(key) ?? merging?.generation.get(kind)?.get(key);
+  }
+
   function holderOf(kind: string, key: string): StreamName | undefined {
-    const stream = recent.get(kind)?.get(key) ?? holder.get(kind, key)?.stream;
+    const stream = recentHolder(kind, key) ?? holder.get(kind, key)?.stream;
     return stream === released ? undefined : stream;
+  }
+
+  function* everyKeyOf(kind: string) {
+    yield* filling.get(kind)?.keys() ?? [];
+    yield* merging?.generation.get(kind)?.keys() ?? [];
+    for (const { key } of keysOf.iterate(kind)) yield key;
   }
 
   function change(kind: string, key: string, stream: StreamName) {
@@ -49,17 +74,19 @@ export function openClaimBook(database: Database) {
     remember({ kind, key, stream });
   }
 
-  const mergeAll = database.transaction(() => {
-    const changes = [...recent].flatMap(([kind, keys]) =>
-      [...keys].map(([key, stream]) => ({ kind, key, stream })),
-    );
-    // In key order, so that each page of the tree is visited once.
-    changes.sort((a, b) => (a.kind === b.kind ? compare(a.key, b.key) : compare(a.kind, b.kind)));
-    for (const { kind, key, stream } of changes) {
+  function turnOver() {
+    const through = lastRecent.get()?.sequence ?? 0;
+    merging = { generation: filling, slices: slicesOf(filling), through };
+    filling = new Map();
+    size = 0;
+  }
+
+  const mergeSlice = database.transaction(({ slices, through }: Merging) => {
+    for (const { kind, key, stream } of slices.at(-1) ?? []) {
       if (stream === released) drop.run(kind, key);
       else hold.run(kind, key, stream);
     }
-    forgetRecents.run();
+    if (slices.length <= 1) forgetThrough.run(through);
   });
 
   reload();
@@ -71,23 +98,33 @@ export function openClaimBook(database: Database) {
     },
     /** Whether a name of this kind other than `key` is held. */
     hasOther(kind: string, key: string): boolean {
-      const ofKind = recent.get(kind);
-      for (const [other, stream] of ofKind ?? [])
-        if (other !== key && stream !== released) return true;
-      for (const { key: other } of keysOf.iterate(kind)) {
-        if (other !== key && ofKind?.get(other) !== released) return true;
-      }
+      for (const other of everyKeyOf(kind))
+        if (other !== key && recentHolder(kind, other) !== released) return true;
       return false;
     },
     /** After a transaction that was rolled back. */
     reload,
-    isDue: () => size >= recentMax,
-    merge() {
-      mergeAll.immediate();
-      recent = new Map();
-      size = 0;
+    /** One slice of a merge, if one is due; a transaction of its own. */
+    maintain() {
+      if (!merging && size >= generationSize) turnOver();
+      if (!merging) return;
+      mergeSlice.immediate(merging);
+      merging.slices.pop();
+      if (merging.slices.length === 0) merging = undefined;
     },
   };
+}
+
+/** The changes of a generation in descending order, cut into slices of about `sliceSize`. */
+function slicesOf(generation: Generation): Change[][] {
+  const changes = [...generation].flatMap(([kind, keys]) =>
+    [...keys].map(([key, stream]) => ({ kind, key, stream })),
+  );
+  changes.sort((a, b) => (a.kind === b.kind ? compare(a.key, b.key) : compare(a.kind, b.kind)));
+  const slices: Change[][] = [];
+  for (let at = 0; at < changes.length; at += sliceSize)
+    slices.push(changes.slice(at, at + sliceSize));
+  return slices;
 }
 
 function compare(a: string, b: string): number {

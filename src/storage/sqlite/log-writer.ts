@@ -24,13 +24,16 @@ const verifiedAtStart = 1_000;
 
 type Head = { position: Position; hash: string; time: string };
 
-/** @throws ChainBroken when the newest events do not continue the hash chain. */
-export function openLogWriter(file: string, migrations: string) {
+/**
+ * @param claimGenerationSize See `claim-book.ts`.
+ * @throws ChainBroken when the newest events do not continue the hash chain.
+ */
+export function openLogWriter(file: string, migrations: string, claimGenerationSize?: number) {
   const database = openForWriting(file, 'full');
   migrateFile(database, migrations);
   const statements = logStatements(database);
   const versions = new LRUCache<StreamName, Version>({ max: versionsRemembered });
-  const claims = openClaimBook(database);
+  const claims = openClaimBook(database, claimGenerationSize);
   let head = verifiedHead(database);
 
   function versionOf(stream: StreamName): Version {
@@ -120,9 +123,7 @@ export function openLogWriter(file: string, migrations: string) {
 
     holderOf: claims.holderOf,
     /** Housekeeping for between batches; answers at once when nothing is due. */
-    maintain() {
-      if (claims.isDue()) claims.merge();
-    },
+    maintain: claims.maintain,
 
     close: () => closeWriter(database),
   };

@@ -10,13 +10,32 @@ import { openVaultWriter, type VaultOperation } from './vault-writer.ts';
 
 let stores: ReturnType<typeof open> | undefined;
 
+let isUpkeepOwed = false;
+
+function upkeep() {
+  stores?.log.maintain();
+  isUpkeepOwed = false;
+}
+
+/** Nobody waits for it, so a failure has nobody to tell: it stays owed, and the next append meets it. */
+function upkeepAfterAnswer() {
+  try {
+    upkeep();
+  } catch {
+    isUpkeepOwed = true;
+  }
+}
+
 serveRequests({
   open: (directory: string) => {
     stores = open(directory);
   },
   append: (appends: readonly Append[]) => {
-    setImmediate(() => stores?.log.maintain()); // after the answer
-    return stores!.log.append(appends);
+    if (isUpkeepOwed) upkeep();
+    const outcomes = stores!.log.append(appends);
+    isUpkeepOwed = true;
+    setImmediate(upkeepAfterAnswer);
+    return outcomes;
   },
   holder: ({ kind, key }: { kind: string; key: string }) => stores!.log.holderOf(kind, key),
   vault: (operations: readonly VaultOperation[]) => stores!.vault.run(operations),
