@@ -21,7 +21,7 @@ import { createTokens } from './http/tokens.ts';
 import type { EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { Folded } from './kernel/handle-command.ts';
-import { idOf, type StreamName } from './kernel/stream.ts';
+import { idOf, type Position, type StreamName } from './kernel/stream.ts';
 import type { Vault } from './kernel/vault.ts';
 import { projectionControl, readinessChecks, rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
@@ -40,6 +40,7 @@ const pruneMs = 60 * 60 * 1_000;
 const claimSecret = 'claim-digest';
 
 const newId = () => Bun.randomUUIDv7();
+const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Opens the stores, starts the projector and builds the HTTP application; nothing listens yet. */
 export async function createApplication(config: Config, logger: Logger) {
@@ -57,17 +58,22 @@ export async function createApplication(config: Config, logger: Logger) {
   const digest = createDigest(keyEncryption.unwrap(wrapped, claimSecret));
 
   let appendFailure: Error | undefined;
-  const watchedLog = watched(log, (failure) => {
-    appendFailure = failure;
-    if (!failure) readSide.wake();
+  const watchedLog = watched(log, {
+    appended(durable) {
+      appendFailure = undefined;
+      readSide.wake(durable);
+    },
+    failed(error) {
+      appendFailure = error;
+    },
   });
-  const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
   const cache = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const commands = createCommands({ store, cache, clock, newId, digest });
 
   let isStopping = false;
-  const readSide = await openReadSide({ directory, cryptoSecrets: secrets.crypto }, (status) => {
+  const settings = { directory, cryptoSecrets: secrets.crypto };
+  const readSide = await openReadSide(settings, await log.head(), (status) => {
     const isAsExpected = status.state === 'live' || isStopping;
     logger[isAsExpected ? 'debug' : 'warn'](status, 'projector');
   });
@@ -146,17 +152,22 @@ export async function createApplication(config: Config, logger: Logger) {
   };
 }
 
-/** Tells after each append whether it failed. */
-function watched(log: EventLog, onAppended: (failure: Error | undefined) => void): EventLog {
+type Watcher = {
+  readonly appended: (durable: Position) => void;
+  readonly failed: (error: Error) => void;
+};
+
+/** Tells after each append how far the log has come, or that it failed. */
+function watched(log: EventLog, { appended, failed }: Watcher): EventLog {
   return {
     ...log,
     async append(appends) {
       try {
         const outcomes = await log.append(appends);
-        onAppended(undefined);
+        appended(await log.head());
         return outcomes;
       } catch (error) {
-        onAppended(error as Error);
+        failed(error as Error);
         throw error;
       }
     },

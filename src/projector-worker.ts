@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { registry } from './events/index.ts';
 import { createProjector, type Progress } from './kernel/projector.ts';
 import { refuseShortenedLog } from './kernel/projector-start.ts';
+import type { BesideReadModel } from './kernel/read-model.ts';
 import { reach, rebuild } from './kernel/rebuild.ts';
 import type { Position } from './kernel/stream.ts';
 import { createSubscription, type SubscriptionStatus } from './kernel/subscription.ts';
@@ -14,7 +15,9 @@ import { createKeyring } from './storage/keyring.ts';
 import { openLogReader } from './storage/sqlite/event-log.ts';
 import { takeWriterLock } from './storage/sqlite/lock.ts';
 import { openReadModel, openReadModelBeside, removeFile } from './storage/sqlite/read-model.ts';
+import { onlyDurable } from './storage/sqlite/only-durable.ts';
 import { openVaultReader } from './storage/sqlite/vault-reader.ts';
+import { openWalSync } from './storage/sqlite/wal-sync.ts';
 import { createWakeUp } from './storage/wake-up.ts';
 import { serveRequests } from './storage/worker-client.ts';
 
@@ -32,14 +35,13 @@ export type ProjectorEvent =
 const rebuildPageSize = 5_000;
 
 const tell = (event: ProjectorEvent) => (globalThis as unknown as Worker).postMessage(event);
-const wakeUp = createWakeUp();
 let running: Awaited<ReturnType<typeof follow>> | undefined;
 
 serveRequests({
-  follow: async (settings: ReadSideSettings) => {
-    running = await follow(settings);
+  follow: async ({ durable, ...settings }: ReadSideSettings & { readonly durable: Position }) => {
+    running = await follow(settings, durable);
   },
-  wake: () => wakeUp.signal(),
+  wake: (durable: Position) => running?.wake(durable),
   reload: () => running?.reload(),
   rebuild: ({ names, ...settings }: ReadSideSettings & { names: readonly string[] }) =>
     rebuildBeside(settings, names),
@@ -57,8 +59,12 @@ function openSources({ directory, cryptoSecrets }: ReadSideSettings) {
   return { log, keyring, close };
 }
 
-async function follow(settings: ReadSideSettings) {
-  const { log, keyring, close } = openSources(settings);
+/** @param durable Where the log ends for a follower, until it is told that it has grown. */
+async function follow(settings: ReadSideSettings, durable: Position) {
+  const { log: whole, keyring, close } = openSources(settings);
+  const wakeUp = createWakeUp();
+  let end = durable;
+  const log = onlyDurable(whole, () => end);
   const readModel = openReadModel(join(settings.directory, 'read-model.db'));
   await refuseShortenedLog({ log, readModel });
   const projector = createProjector({
@@ -77,6 +83,10 @@ async function follow(settings: ReadSideSettings) {
   });
   subscription.start();
   return {
+    wake(grownTo: Position) {
+      end = grownTo;
+      wakeUp.signal();
+    },
     reload() {
       projector.reload();
       wakeUp.signal();
@@ -104,14 +114,22 @@ async function rebuildBeside(settings: ReadSideSettings, names: readonly string[
     pageSize: rebuildPageSize,
     onProgress: ({ applied }) => tell({ event: 'rebuilt-so-far', position: applied }),
   });
+  // Rows may not know more than a log that has lost what was not yet durable.
+  const syncLog = async () => (await openWalSync(join(settings.directory, 'log.db'))).close();
+  const swap: BesideReadModel['swap'] = (projections, catchUp) =>
+    beside.swap(projections, async (to) => {
+      await catchUp(to);
+      await syncLog();
+    });
   // Without a server, and with all of them anew, the file as a whole can take the live one's place.
   const lock = chosen.length === projections.length ? lockIfFree(settings.directory) : undefined;
   try {
     if (lock) {
       await reach(projector, await log.head());
+      await syncLog();
       beside.takeOver();
     } else {
-      await rebuild({ log, projector, beside, projections: names });
+      await rebuild({ log, projector, beside: { ...beside, swap }, projections: names });
     }
   } finally {
     beside.close();

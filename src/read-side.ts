@@ -18,9 +18,13 @@ export type Rebuilding = { readonly position: Position };
 
 export type ReadSide = Awaited<ReturnType<typeof openReadSide>>;
 
-/** @param onStatus Called when the projector's state changes; `stopped` needs an operator. */
+/**
+ * @param durable Where the log ends; `wake` tells when it has grown.
+ * @param onStatus Called when the projector's state changes; `stopped` needs an operator.
+ */
 export async function openReadSide(
   settings: ReadSideSettings,
+  durable: Position,
   onStatus: (status: SubscriptionStatus) => void,
 ) {
   const worker = startWorker();
@@ -54,7 +58,7 @@ export async function openReadSide(
     become({ state: 'stopped', error: error.message }),
   );
   try {
-    await client.ask('follow', settings);
+    await client.ask('follow', { ...settings, durable });
   } catch (error) {
     worker.terminate();
     throw error;
@@ -75,8 +79,8 @@ export async function openReadSide(
     progress: () => progress,
     rebuilding: rebuilding as ReadonlyMap<string, Rebuilding>,
     hasReached: (position: Position) => position <= progress.applied,
-    /** Tells the projector that the log has grown. */
-    wake: () => client.tell('wake'),
+    /** Tells the projector how far the log has grown. */
+    wake: (durable: Position) => client.tell('wake', durable),
 
     /** Whether the read models have applied `position`, waiting at most `ms`; a stopped projector answers at once. */
     async reached(position: Position, ms: number): Promise<boolean> {

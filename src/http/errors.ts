@@ -76,6 +76,7 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
       case 'UnknownPerson':
         return refuse(404, 'NOT_FOUND', 'This account no longer exists.');
       case 'WorkerGone':
+      case 'LogNotDurable':
         set.headers['retry-after'] = '10';
         return refuse(503, 'UNAVAILABLE', 'The log cannot be written at the moment.');
     }

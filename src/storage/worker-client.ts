@@ -63,11 +63,9 @@ export function createWorkerClient(worker: Worker, onGone: (error: Error) => voi
       });
     },
     /** Says something that needs no answer; a Worker that is gone has been reported already. */
-    tell(name: string): void {
+    tell(name: string, payload: unknown): void {
       if (gone) return;
-      worker.postMessage(
-        JSON.stringify({ id: unanswered, name, payload: null } satisfies WorkerRequest),
-      );
+      worker.postMessage(JSON.stringify({ id: unanswered, name, payload } satisfies WorkerRequest));
     },
     /** Asks the Worker to finish, then ends it. */
     async close(): Promise<void> {

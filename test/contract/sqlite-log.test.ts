@@ -282,7 +282,7 @@ describe('an SQLite log', () => {
   });
 
   describe('on its way to the disk', () => {
-    test('is written with WAL and synchronous FULL, on the connection that writes it', () => {
+    test('is written with WAL, on a connection that leaves syncing and checkpoints to others', () => {
       const run = spyOn(Database.prototype, 'run'); // calls through; tells whose connection it was
       try {
         opened((writer) => {
@@ -292,7 +292,8 @@ describe('an SQLite log', () => {
           expect(others).toEqual([]);
           const pragma = (name: string) => Object.values(writing!.query(`PRAGMA ${name}`).get()!);
           expect(pragma('journal_mode')).toEqual(['wal']);
-          expect(pragma('synchronous')).toEqual([2]);
+          expect(pragma('synchronous')).toEqual([1]);
+          expect(pragma('wal_autocheckpoint')).toEqual([0]);
           expect(pragma('foreign_keys')).toEqual([1]);
           expect(pragma('busy_timeout')).toEqual([5_000]);
         });

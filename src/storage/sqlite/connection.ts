@@ -4,16 +4,25 @@ import { migrate } from 'drizzle-orm/bun-sqlite/migrator';
 import { newestMigration } from '../migrate.ts';
 
 const busyTimeoutMs = 5_000;
+/** How long a WAL grows before it is copied into its file, in pages of 4 KiB. */
+export const walPagesMax = 8_000;
 
 export type Durability =
   /** Survives a power loss once it is committed. */
   | 'full'
+  /** Survives a power loss once its WAL has been synced, which is left to the caller, as checkpoints are. */
+  | 'synced'
   /** Survives the death of the process; a power loss may take the newest commits, never the file. */
   | 'relaxed'
   /** Survives the death of the process; a power loss may take the file. */
   | 'none';
 
-const synchronous: Record<Durability, string> = { full: 'FULL', relaxed: 'NORMAL', none: 'OFF' };
+const synchronous: Record<Durability, string> = {
+  full: 'FULL',
+  synced: 'NORMAL',
+  relaxed: 'NORMAL',
+  none: 'OFF',
+};
 
 /** A connection that writes. WAL, so that readers and the writer never wait for each other. */
 export function openForWriting(file: string, durability: Durability): Database {
@@ -23,7 +32,7 @@ export function openForWriting(file: string, durability: Durability): Database {
   database.run(`PRAGMA journal_mode = ${durability === 'none' ? 'TRUNCATE' : 'WAL'}`);
   database.run(`PRAGMA synchronous = ${synchronous[durability]}`);
   database.run('PRAGMA cache_size = -65536');
-  database.run('PRAGMA wal_autocheckpoint = 8000');
+  database.run(`PRAGMA wal_autocheckpoint = ${durability === 'synced' ? 0 : walPagesMax}`);
   database.run('PRAGMA foreign_keys = ON');
   return database;
 }

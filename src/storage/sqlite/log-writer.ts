@@ -1,6 +1,6 @@
-// The writing half of the SQLite log. It runs in a Worker, because a commit waits for the disk.
+// The writing half of the SQLite log. A commit here does not wait for the disk: see `durable-log.ts`.
 // Every append of a batch is judged by reads before its own writes begin, so a refusal leaves
-// nothing behind and spoils no neighbour; one commit makes all of them durable.
+// nothing behind and spoils no neighbour.
 import type { Database } from 'bun:sqlite';
 import { LRUCache } from 'lru-cache';
 import { chainStart, chainText, ChainBroken, verifyChain } from '../../kernel/chain.ts';
@@ -15,12 +15,17 @@ import {
 import { noEvents, type Position, type StreamName, type Version } from '../../kernel/stream.ts';
 import { sha256 } from '../sha256.ts';
 import { openClaimBook } from './claim-book.ts';
-import { closeWriter, migrateFile, openForWriting } from './connection.ts';
+import { closeWriter, migrateFile, openForWriting, walPagesMax } from './connection.ts';
 import { eventColumns, logStatements } from './log-statements.ts';
 
 const versionsRemembered = 50_000;
 /** How much of the chain is verified at each start; `bun run verify` checks all of it. */
 const verifiedAtStart = 1_000;
+
+/** Looking at the WAL costs a little; it grows by a few pages a batch. */
+const batchesBetweenLooks = 32;
+
+export type LogWriter = ReturnType<typeof openLogWriter>;
 
 type Head = { position: Position; hash: string; time: string };
 
@@ -29,7 +34,7 @@ type Head = { position: Position; hash: string; time: string };
  * @throws ChainBroken when the newest events do not continue the hash chain.
  */
 export function openLogWriter(file: string, migrations: string, claimGenerationSize?: number) {
-  const database = openForWriting(file, 'full');
+  const database = openForWriting(file, 'synced');
   migrateFile(database, migrations);
   const statements = logStatements(database);
   const versions = new LRUCache<StreamName, Version>({ max: versionsRemembered });
@@ -103,6 +108,8 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
 
   return {
     head: () => head.position,
+    /** Whether the WAL should be copied into the file before the next batch. */
+    isCheckpointDue: walWatch(database),
 
     /** One transaction; when it throws, nothing of the batch is stored. */
     append(appends: readonly Append[]): readonly AppendOutcome[] {
@@ -126,6 +133,22 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
     maintain: claims.maintain,
 
     close: () => closeWriter(database),
+  };
+}
+
+/** A checkpoint that readers kept from its end is due again once as much has come on top. */
+function walWatch(database: Database): () => boolean {
+  const look = database.query<{ log: number }, []>('PRAGMA wal_checkpoint(NOOP)');
+  let batches = 0;
+  let pagesBefore = 0;
+  return () => {
+    batches += 1;
+    if (batches % batchesBetweenLooks !== 0) return false;
+    const pages = look.get()?.log ?? 0;
+    if (pages < pagesBefore) pagesBefore = 0; // the WAL has started over
+    if (pages < pagesBefore + walPagesMax) return false;
+    pagesBefore = pages;
+    return true;
   };
 }
 

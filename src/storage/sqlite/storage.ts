@@ -1,12 +1,16 @@
 import { join } from 'node:path';
-import type { Append, AppendOutcome, EventLog } from '../../kernel/event-log.ts';
+import type { EventLog } from '../../kernel/event-log.ts';
 import { groupCommit } from '../../kernel/group-commit.ts';
-import type { StreamName } from '../../kernel/stream.ts';
 import type { Vault } from '../../kernel/vault.ts';
+import { migrationsFolder } from '../migrate.ts';
 import { createWorkerClient } from '../worker-client.ts';
+import { createDurableLog } from './durable-log.ts';
 import { openLogReader } from './event-log.ts';
+import { openLogWriter } from './log-writer.ts';
+import { onlyDurable } from './only-durable.ts';
 import { openVaultReader } from './vault-reader.ts';
 import type { VaultOperation, VaultResult } from './vault-writer.ts';
+import { openWalSync } from './wal-sync.ts';
 
 export type Storage = {
   readonly log: EventLog;
@@ -15,21 +19,30 @@ export type Storage = {
 };
 
 /**
- * Opens the log and the vault of a data directory for writing, in a Worker of their own.
- * @throws DataDirectoryInUse, ChainBroken, StoreTooNew (by `name`; they cross a thread).
+ * Opens the log and the vault of a data directory for writing.
+ * @param onWriterGone Called when nothing can be written any more until a restart.
+ * @throws DataDirectoryInUse, ChainBroken, StoreTooNew, VaultMissing (by `name`; some cross a thread).
  */
 export async function openSqliteStorage(
   directory: string,
   onWriterGone: (error: Error) => void,
 ): Promise<Storage> {
   const worker = new Worker(new URL('writer-worker.ts', import.meta.url).href);
-  const client = createWorkerClient(worker, onWriterGone);
+  const client = createWorkerClient(worker, (error) => {
+    written?.durableLog.fail(error);
+    onWriterGone(error);
+  });
+  let written: Awaited<ReturnType<typeof openLog>> | undefined;
   try {
-    await client.ask('open', directory);
+    await client.ask('lock', directory);
+    written = await openLog(directory, () => client.ask('checkpoint', null), onWriterGone);
+    await client.ask('open', { directory, hasEvents: written.durableLog.durable() > 0 });
   } catch (error) {
-    worker.terminate();
+    await written?.close();
+    await client.close();
     throw error;
   }
+  const { durableLog, writer, close: closeLogWriter } = written;
   const logReader = openLogReader(join(directory, 'log.db'));
   const vaultReader = openVaultReader(join(directory, 'vault.db'));
   const operations = groupCommit<VaultOperation, VaultResult>((batch) =>
@@ -45,10 +58,9 @@ export async function openSqliteStorage(
   const { close: closeVault, ...vaultReads } = vaultReader;
   return {
     log: {
-      ...reads,
-      append: (appends: readonly Append[]) =>
-        client.ask<readonly AppendOutcome[]>('append', appends),
-      holderOf: (kind, key) => client.ask<StreamName | undefined>('holder', { kind, key }),
+      ...onlyDurable(reads, durableLog.durable),
+      append: durableLog.append,
+      holderOf: async (kind, key) => writer.holderOf(kind, key),
     },
     vault: {
       ...vaultReads,
@@ -67,7 +79,24 @@ export async function openSqliteStorage(
       await operations.idle();
       closeLog();
       closeVault();
+      await closeLogWriter();
       await client.close();
     },
   };
+}
+
+async function openLog(
+  directory: string,
+  checkpoint: () => Promise<void>,
+  onFailure: (error: Error) => void,
+) {
+  const file = join(directory, 'log.db');
+  const writer = openLogWriter(file, migrationsFolder('log', 'sqlite'));
+  const wal = await openWalSync(file);
+  const durableLog = createDurableLog({ writer, sync: wal.sync, checkpoint, onFailure });
+  const close = async () => {
+    await wal.close();
+    writer.close();
+  };
+  return { writer, durableLog, close };
 }

@@ -1,70 +1,44 @@
-// The thread that waits for the disk: it owns the log and the vault for writing.
+// The thread that waits for the disk: it writes the vault, checkpoints the log, and holds the lock of
+// the data directory.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Append } from '../../kernel/event-log.ts';
 import { migrationsFolder } from '../migrate.ts';
 import { serveRequests } from '../worker-client.ts';
+import { closeWriter, openForWriting } from './connection.ts';
 import { takeWriterLock } from './lock.ts';
-import { openLogWriter } from './log-writer.ts';
 import { openVaultWriter, type VaultOperation } from './vault-writer.ts';
 
+let lock: ReturnType<typeof takeWriterLock> | undefined;
 let stores: ReturnType<typeof open> | undefined;
 
-let isUpkeepOwed = false;
-
-function upkeep() {
-  stores?.log.maintain();
-  isUpkeepOwed = false;
-}
-
-/** Nobody waits for it, so a failure has nobody to tell: it stays owed, and the next append meets it. */
-function upkeepAfterAnswer() {
-  try {
-    upkeep();
-  } catch {
-    isUpkeepOwed = true;
-  }
-}
-
 serveRequests({
-  open: (directory: string) => {
-    stores = open(directory);
+  lock: (directory: string) => {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    lock = takeWriterLock(directory);
   },
-  append: (appends: readonly Append[]) => {
-    if (isUpkeepOwed) upkeep();
-    const outcomes = stores!.log.append(appends);
-    isUpkeepOwed = true;
-    setImmediate(upkeepAfterAnswer);
-    return outcomes;
+  open: (request: OpenRequest) => {
+    stores = open(request);
   },
-  holder: ({ kind, key }: { kind: string; key: string }) => stores!.log.holderOf(kind, key),
+  checkpoint: () => stores!.log.run('PRAGMA wal_checkpoint(PASSIVE)'),
   vault: (operations: readonly VaultOperation[]) => stores!.vault.run(operations),
   close: () => {
-    if (stores) close(stores);
+    if (stores) {
+      closeWriter(stores.log);
+      stores.vault.close();
+    }
+    lock?.release();
     stores = undefined;
+    lock = undefined;
   },
 });
 
-function open(directory: string) {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const lock = takeWriterLock(directory);
-  try {
-    return { ...openStores(directory), lock };
-  } catch (error) {
-    lock.release();
-    throw error;
-  }
-}
+type OpenRequest = { readonly directory: string; readonly hasEvents: boolean };
 
-function openStores(directory: string) {
-  const log = openLogWriter(join(directory, 'log.db'), migrationsFolder('log', 'sqlite'));
+function open({ directory, hasEvents }: OpenRequest) {
   const vaultFile = join(directory, 'vault.db');
-  if (log.head() > 0 && !existsSync(vaultFile)) {
-    log.close();
-    throw new VaultMissing(directory);
-  }
+  if (hasEvents && !existsSync(vaultFile)) throw new VaultMissing(directory);
   const vault = openVaultWriter(vaultFile, migrationsFolder('vault', 'sqlite'));
-  return { log, vault };
+  return { vault, log: openForWriting(join(directory, 'log.db'), 'full') };
 }
 
 /** Without the keys of a log nobody can sign in, and names that are taken would seem free. */
@@ -73,10 +47,4 @@ class VaultMissing extends Error {
   constructor(directory: string) {
     super(`${directory} holds a log but its vault is missing. Restore vault.db from a backup.`);
   }
-}
-
-function close({ log, vault, lock }: ReturnType<typeof open>) {
-  log.close();
-  vault.close();
-  lock.release();
 }
