@@ -19,7 +19,7 @@ import { onlyDurable } from './storage/sqlite/only-durable.ts';
 import { openVaultReader } from './storage/sqlite/vault-reader.ts';
 import { openWalSync } from './storage/sqlite/wal-sync.ts';
 import { createWakeUp } from './storage/wake-up.ts';
-import { serveRequests } from './storage/worker-client.ts';
+import { serveRequests, tellNews } from './storage/worker-client.ts';
 
 export type ReadSideSettings = {
   readonly directory: string;
@@ -34,7 +34,7 @@ export type ProjectorEvent =
 
 const rebuildPageSize = 5_000;
 
-const tell = (event: ProjectorEvent) => (globalThis as unknown as Worker).postMessage(event);
+const tell = (event: ProjectorEvent) => tellNews(event);
 let running: Awaited<ReturnType<typeof follow>> | undefined;
 
 serveRequests({

@@ -47,15 +47,18 @@ export async function openReadSide(
     for (const { position, resolve } of settled) resolve(position <= progress.applied);
   }
 
-  worker.addEventListener('message', ({ data }: MessageEvent<ProjectorEvent>) => {
-    if (data.event === 'status') become(data.status);
-    if (data.event !== 'progress') return;
-    progress = data.progress;
+  function hear(news: ProjectorEvent) {
+    if (news.event === 'status') become(news.status);
+    if (news.event !== 'progress') return;
+    ({ progress } = news);
     onProgress();
     settle(({ position }) => position <= progress.applied);
-  });
-  const client = createWorkerClient(worker, (error) =>
-    become({ state: 'stopped', error: error.message }),
+  }
+
+  const client = createWorkerClient(
+    worker,
+    (error) => become({ state: 'stopped', error: error.message }),
+    hear,
   );
   try {
     await client.ask('follow', { ...settings, durable });
@@ -119,10 +122,10 @@ export async function rebuildReadModels(
   onProgress: (position: Position) => void,
 ): Promise<void> {
   const worker = startWorker();
-  worker.addEventListener('message', ({ data }: MessageEvent<ProjectorEvent>) => {
-    if (data.event === 'rebuilt-so-far') onProgress(data.position);
-  });
-  const client = createWorkerClient(worker, () => {});
+  const hear = (news: ProjectorEvent) => {
+    if (news.event === 'rebuilt-so-far') onProgress(news.position);
+  };
+  const client = createWorkerClient(worker, () => {}, hear);
   try {
     await client.ask('rebuild', { ...settings, names });
   } finally {

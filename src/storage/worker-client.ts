@@ -11,6 +11,8 @@ export type WorkerAnswer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly error: PlainError };
 
+type WorkerNews = { readonly news: unknown };
+
 /** An error as it crosses threads, where classes are lost. */
 type PlainError = { readonly name: string; readonly message: string; readonly code?: unknown };
 
@@ -26,8 +28,15 @@ type Waiting = {
   readonly reject: (error: unknown) => void;
 };
 
-/** @param onGone Called once when the Worker ends without having been asked to. */
-export function createWorkerClient(worker: Worker, onGone: (error: Error) => void) {
+/**
+ * @param onGone Called once when the Worker ends without having been asked to.
+ * @param onNews Called with what the Worker says without having been asked.
+ */
+export function createWorkerClient<News = never>(
+  worker: Worker,
+  onGone: (error: Error) => void,
+  onNews?: (news: News) => void,
+) {
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
   let gone: Error | undefined;
@@ -41,9 +50,9 @@ export function createWorkerClient(worker: Worker, onGone: (error: Error) => voi
     if (!isClosing) onGone(gone);
   }
 
-  worker.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-    if (typeof data !== 'string') return; // an event: see `read-side.ts`
-    const answer = JSON.parse(data) as WorkerAnswer;
+  worker.addEventListener('message', ({ data }: MessageEvent<string>) => {
+    const answer = JSON.parse(data) as WorkerAnswer | WorkerNews;
+    if ('news' in answer) return onNews?.(answer.news as News);
     const caller = waiting.get(answer.id);
     waiting.delete(answer.id);
     if (answer.ok) caller?.resolve(answer.value as never);
@@ -90,6 +99,11 @@ export function serveRequests(functions: Record<string, (payload: never) => unkn
       answer({ id, ok: false, error: toPlain(error) });
     }
   });
+}
+
+/** The Worker's side: says something that nobody has asked for. */
+export function tellNews(news: unknown): void {
+  (globalThis as unknown as Worker).postMessage(JSON.stringify({ news } satisfies WorkerNews));
 }
 
 export function toPlain(error: unknown): PlainError {
