@@ -52,7 +52,7 @@ export function authHttp(edge: Edge) {
             commands.users(id, command, context),
           );
           if (!outcome.ok) return status(409, taken);
-          await accepted(edge, set, { position: outcome.position, actorId: outcome.id });
+          accepted(edge, set, { position: outcome.position, actorId: outcome.id });
           tag(set, outcome.version);
           return status(201, userView(outcome.id, known(outcome)));
         });

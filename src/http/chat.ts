@@ -96,7 +96,7 @@ export function chatHttp(edge: Edge) {
             const outcome = await commands.messages(newId(), command, context);
             if (!outcome.ok)
               return status(409, problem(set, 'CONFLICT', 'This message exists already.'));
-            await accepted(edge, set, { position: outcome.position, actorId: user.id });
+            accepted(edge, set, { position: outcome.position, actorId: user.id });
             tag(set, outcome.version);
             return status(201, messageView(outcome.id, known(outcome), author.state.name));
           },
@@ -119,7 +119,7 @@ export function chatHttp(edge: Edge) {
           if (outcome.rejection === 'stale') return status(412, stale(set));
           return status(refusals[outcome.rejection][0], refuse(set, outcome.rejection));
         }
-        await accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { position: outcome.position, actorId: user.id });
         return status(204, undefined);
       },
       {

@@ -53,14 +53,14 @@ export function tag(set: Set, version: number): void {
   set.headers['etag'] = `"${version}"`;
 }
 
-/** Tells the client where its command stands in the log, once its own reads will see it. */
-export async function accepted(
+/** Tells the client where its command stands in the log; every read from now on will see it. */
+export function accepted(
   { freshness }: Pick<Edge, 'freshness'>,
   set: Set,
   { position, actorId }: { readonly position: Position; readonly actorId: string },
-): Promise<void> {
+): void {
   set.headers['event-position'] = String(position);
-  await freshness.wrote(actorId, position);
+  freshness.wrote(actorId, position);
 }
 
 export const stale = (set: Set) =>

@@ -1,10 +1,13 @@
-// Which reads must wait: those that ask for a position, those of somebody whose own write is not
-// projected yet, and those right after a start.
+// Which reads must wait, and how long. A command is answered as soon as it is durable; whoever reads
+// next waits until the rows are there, a millisecond as a rule. A read must see the position it asks for,
+// what its caller has written, and what was there at the start, or it is refused. What others have
+// written it sees as well, unless the read models are so late that answering is better than waiting.
 import { LRUCache } from 'lru-cache';
 import type { Position } from '../kernel/stream.ts';
 import { EdgeRefusal } from './problem.ts';
 
 const waitMsMax = 2_000;
+const waitForOthersMsMax = 250;
 const writersRemembered = 10_000;
 
 export type ReadModelProgress = {
@@ -18,22 +21,27 @@ export type Freshness = ReturnType<typeof createFreshness>;
 
 /** @param startHead Where the log ended at the start: no read is answered from before it. */
 export function createFreshness(readModels: ReadModelProgress, startHead: Position) {
-  const unseenWrites = new LRUCache<string, Position>({ max: writersRemembered });
+  const ownWrites = new LRUCache<string, Position>({ max: writersRemembered });
+  let newest = startHead;
 
   function demandOf(request: Request, userId: string): number {
     const header = request.headers.get('read-after');
     if (header !== null && !/^\d{1,15}$/.test(header)) {
       throw new EdgeRefusal(422, 'VALIDATION_ERROR', 'The header Read-After must be a position.');
     }
-    const own = unseenWrites.size > 0 ? (unseenWrites.get(userId) ?? 0) : 0;
+    const own = ownWrites.size > 0 ? (ownWrites.get(userId) ?? 0) : 0;
     return Math.max(startHead, own, header === null ? 0 : Number(header));
   }
 
   return {
-    /** After a command: waits until its author's reads will see it, or remembers that they must. */
-    async wrote(userId: string, position: Position): Promise<void> {
-      if (!(await readModels.reached(position, waitMsMax))) unseenWrites.set(userId, position);
+    /** After a command, before it is answered: from now on every read waits for it. */
+    wrote(userId: string, position: Position): void {
+      ownWrites.set(userId, position);
+      if (position > newest) newest = position;
     },
+
+    /** Whether the read models have come to `position`, waiting two seconds for it. */
+    caughtUp: (position: Position): Promise<boolean> => readModels.reached(position, waitMsMax),
 
     /**
      * Before a query.
@@ -43,9 +51,14 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
       const position = demandOf(request, userId) as Position;
       const isThere =
         readModels.hasReached(position) || (await readModels.reached(position, waitMsMax));
-      if (isThere) return readModels.enter();
-      const retry = { 'retry-after': '1' };
-      throw new EdgeRefusal(503, 'UNAVAILABLE', 'The read model has not come that far yet.', retry);
+      if (!isThere) throw tooEarly();
+      if (!readModels.hasReached(newest)) await readModels.reached(newest, waitForOthersMsMax);
+      readModels.enter();
     },
   };
+}
+
+function tooEarly() {
+  const retry = { 'retry-after': '1' };
+  return new EdgeRefusal(503, 'UNAVAILABLE', 'The read model has not come that far yet.', retry);
 }

@@ -144,7 +144,7 @@ function productWrites(edge: Edge) {
                 ? status(409, refuse(set, outcome.rejection))
                 : status(409, problem(set, 'CONFLICT', 'This product exists already.'));
             }
-            await accepted(edge, set, { position: outcome.position, actorId: user.id });
+            accepted(edge, set, { position: outcome.position, actorId: user.id });
             tag(set, outcome.version);
             set.headers['location'] = `/products/${outcome.id}`;
             return status(201, productView(outcome.id, known(outcome)));
@@ -172,7 +172,7 @@ function productWrites(edge: Edge) {
           if (outcome.rejection === 'stale') return status(412, stale(set));
           return status(refusals[outcome.rejection][0], refuse(set, outcome.rejection));
         }
-        await accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { position: outcome.position, actorId: user.id });
         tag(set, outcome.version);
         return productView(outcome.id, known(outcome));
       },
@@ -197,7 +197,7 @@ function productWrites(edge: Edge) {
           if (outcome.rejection === 'stale') return status(412, stale(set));
           return status(refusals[outcome.rejection][0], refuse(set, outcome.rejection));
         }
-        await accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { position: outcome.position, actorId: user.id });
         return status(204, undefined);
       },
       {

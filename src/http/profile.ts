@@ -44,7 +44,7 @@ export function profileHttp(edge: Edge) {
         if (!outcome.ok) {
           return outcome.rejection === 'stale' ? status(412, stale(set)) : status(404, gone(set));
         }
-        await accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { position: outcome.position, actorId: user.id });
         tag(set, outcome.version);
         return userView(user.id, known(outcome));
       },
@@ -76,7 +76,7 @@ export function profileHttp(edge: Edge) {
             const context = contextOf(set, user.id, commandId);
             const outcome = await commands.users(user.id, { type: 'NotePasswordChange' }, context);
             if (!outcome.ok) return status(404, gone(set));
-            await accepted(edge, set, { position: outcome.position, actorId: user.id });
+            accepted(edge, set, { position: outcome.position, actorId: user.id });
             return status(204, undefined);
           },
         );
