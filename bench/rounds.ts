@@ -29,7 +29,11 @@ export async function measureInRounds(
     for (const index of orderOf(round, variants.length)) {
       const isWarmUp = round === 0;
       const { name, measure } = variants[index]!;
-      const result = await measure(isWarmUp ? Math.min(warmUpSeconds, seconds) : seconds);
+      const result = await measure(isWarmUp ? Math.min(warmUpSeconds, seconds) : seconds).catch(
+        (error: Error) => {
+          throw new Error(`${name}: ${error.message}`, { cause: error });
+        },
+      );
       announce(isWarmUp ? 'warm-up' : `round ${round}/${rounds}`, name, result);
       results[index]!.acknowledged += result.requests;
       if (!isWarmUp) results[index]!.rounds.push(result);

@@ -116,6 +116,14 @@ describe('a client that does nothing for it', () => {
       expect(list.data?.data).toEqual([data!]);
     }
   });
+
+  test('reads what somebody else has just written, a hundred times', async () => {
+    for (let round = 0; round < 100; round += 1) {
+      const { data } = await create();
+      const read = await admin.client.products({ id: data!.id }).get({ query: {} });
+      expect(read.data).toEqual(data!);
+    }
+  });
 });
 
 statuses.testsThatAllAreDeclared(() => server.url);
