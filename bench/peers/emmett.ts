@@ -28,11 +28,28 @@ function append(product: NewProduct) {
   return appended;
 }
 
-function appendNow({ id, ...data }: NewProduct) {
+/** Opening and closing a connection for each append now and then meets a lock of its own. */
+const attemptsMax = 5;
+
+async function appendNow({ id, ...data }: NewProduct) {
   const event = { type: 'ProductCreated', data };
-  return store.appendToStream(`product-${id}`, [event], {
-    expectedStreamVersion: 'STREAM_DOES_NOT_EXIST',
-  });
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await store.appendToStream(`product-${id}`, [event], {
+        expectedStreamVersion: 'STREAM_DOES_NOT_EXIST',
+      });
+    } catch (error) {
+      console.error('emmett:', error); // a 500 tells the load generator nothing of the cause
+      if (!isBusy(error) || attempt === attemptsMax) throw error;
+    }
+  }
+}
+
+function isBusy(error: unknown) {
+  const { message, cause } = error as Error;
+  return [message, (cause as Error | undefined)?.message].some((text) =>
+    /SQLITE_BUSY|database is locked/.test(String(text)),
+  );
 }
 
 serveProducts(append);
