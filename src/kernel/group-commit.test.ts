@@ -79,6 +79,24 @@ describe('submitting to a group commit', () => {
     expect(batches).toHaveLength(1);
   });
 
+  test.each([
+    [3, [1, 2, 3, 4]],
+    [20, [1, 2, 3, 4, 5, 6, 7, 8, 9]],
+  ])('waits while each of %d turns brings another, though not for ever', async (turns, first) => {
+    const { batches, write, next, endAll } = heldWrite();
+    const results: Promise<number>[] = [];
+    let calls = 1;
+    const { submit } = groupCommit(write, async () => {
+      await Promise.resolve();
+      if (calls <= turns) results.push(submit((calls += 1)));
+    });
+    results.push(submit(1));
+    await next();
+    expect(batches).toEqual([first]);
+    endAll();
+    await Promise.all(results);
+  });
+
   test('answers nobody before the write has ended', async () => {
     const { write, next, end } = heldWrite();
     const { submit } = groupCommit(write);

@@ -1,6 +1,6 @@
 // Group commit: callers queue, one flusher writes whatever has gathered in one transaction and
-// answers after the commit. While one batch is being written the next gathers; the first waits only
-// for the end of the present turn of the event loop, so that it is not a batch of one.
+// answers after the commit. While one batch is being written the next gathers. It is taken once a turn
+// of the event loop has brought nobody new: a lone caller waits for one turn, and there is no timer.
 
 /** The queue is full: the caller should try again later. */
 export class Overloaded extends Error {
@@ -19,6 +19,8 @@ type Waiting<Item, Result> = {
 };
 
 const batchSizeMax = 1_000;
+/** Whoever called first does not wait longer for the others. */
+const turnsMax = 8;
 const waitingMax = 20_000;
 
 /**
@@ -37,10 +39,23 @@ export function groupCommit<Item, Result>(
 
   async function flush() {
     isFlushing = true;
-    await endOfTurn();
-    while (waiting.length > 0) await settle(waiting.splice(0, batchSizeMax));
+    do {
+      await gathered();
+      await settle(waiting.splice(0, batchSizeMax));
+    } while (waiting.length > 0);
     isFlushing = false;
     for (const resolve of whenIdle.splice(0)) resolve();
+  }
+
+  /** Waits for as long as every turn of the event loop brings more callers. */
+  async function gathered() {
+    let before: number;
+    let turns = 0;
+    do {
+      before = waiting.length;
+      await endOfTurn();
+      turns += 1;
+    } while (waiting.length > before && turns < turnsMax);
   }
 
   async function settle(batch: readonly Waiting<Item, Result>[]) {
