@@ -141,10 +141,9 @@ export async function createApplication(config: Config, logger: Logger) {
     async stop(): Promise<void> {
       isStopping = true;
       clearInterval(pruning);
-      if (http.server) {
-        await atMost(http.stop(), stopMsMax);
-      }
+      if (http.server) await atMost(http.stop(), stopMsMax);
       await store.idle();
+      await edge.freshness.caughtUp(await log.head());
       await readSide.close();
       snapshots.close();
       await storage.close();

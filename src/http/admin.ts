@@ -106,14 +106,24 @@ function users(edge: Edge) {
     );
 }
 
-function projectionRoutes({ access, limits, once }: Edge, projections: ProjectionControl) {
+function projectionRoutes(
+  { access, limits, once, freshness }: Edge,
+  projections: ProjectionControl,
+) {
   return new Elysia()
     .use(access)
-    .get('/projections', async () => ({ data: await projections.list() }), {
-      requireRole: 'admin',
-      response: { 200: strict({ data: Type.Array(ProjectionView) }), ...problems(503) },
-      detail: { summary: 'How far each read model is' },
-    })
+    .get(
+      '/projections',
+      async () => {
+        await freshness.settled();
+        return { data: await projections.list() };
+      },
+      {
+        requireRole: 'admin',
+        response: { 200: strict({ data: Type.Array(ProjectionView) }), ...problems(503) },
+        detail: { summary: 'How far each read model is' },
+      },
+    )
     .use(limits.commands)
     .post(
       '/projections/:name/rebuild',

@@ -33,6 +33,11 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
     return Math.max(startHead, own, header === null ? 0 : Number(header));
   }
 
+  /** Gives the read models a moment to come to what was acknowledged, whether they do or not. */
+  async function settled(): Promise<void> {
+    if (!readModels.hasReached(newest)) await readModels.reached(newest, waitForOthersMsMax);
+  }
+
   return {
     /** After a command, before it is answered: from now on every read waits for it. */
     wrote(userId: string, position: Position): void {
@@ -43,6 +48,8 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
     /** Whether the read models have come to `position`, waiting two seconds for it. */
     caughtUp: (position: Position): Promise<boolean> => readModels.reached(position, waitMsMax),
 
+    settled,
+
     /**
      * Before a query.
      * @throws EdgeRefusal 503 when the read models do not get there in two seconds.
@@ -52,7 +59,7 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
       const isThere =
         readModels.hasReached(position) || (await readModels.reached(position, waitMsMax));
       if (!isThere) throw tooEarly();
-      if (!readModels.hasReached(newest)) await readModels.reached(newest, waitForOthersMsMax);
+      if (!readModels.hasReached(newest)) await settled();
       readModels.enter();
     },
   };
