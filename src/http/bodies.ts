@@ -12,7 +12,7 @@ const wholeText = new TextDecoder('utf-8', strictly);
 export const jsonBodies = new Elysia({ name: 'bodies' }).onParse(
   { as: 'global' },
   async ({ request }) => {
-    if (!hasBody(request.headers)) return undefined;
+    if (!hasBody(request)) return undefined;
     if (!isJson(request.headers.get('content-type') ?? '')) {
       throw new EdgeRefusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
     }
@@ -27,9 +27,10 @@ export const jsonBodies = new Elysia({ name: 'bodies' }).onParse(
   },
 );
 
-/** Told by its headers (RFC 9112, 6.3): to look at `request.body` makes a stream of it, which is slow. */
-function hasBody(headers: Headers): boolean {
-  return (headers.get('content-length') ?? '0') !== '0' || headers.has('transfer-encoding');
+/** Told by its length where it has one: to look at `request.body` makes a stream of it, which is slow. */
+function hasBody(request: Request): boolean {
+  const length = request.headers.get('content-length');
+  return length === null ? request.body !== null : length !== '0';
 }
 
 function isJson(contentType: string): boolean {

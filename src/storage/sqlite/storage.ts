@@ -92,7 +92,10 @@ async function openLog(
 ) {
   const file = join(directory, 'log.db');
   const writer = openLogWriter(file, migrationsFolder('log', 'sqlite'));
-  const wal = await openWalSync(file);
+  const wal = await openWalSync(file).catch((error: unknown) => {
+    writer.close();
+    throw error;
+  });
   const durableLog = createDurableLog({ writer, sync: wal.sync, checkpoint, onFailure });
   const close = async () => {
     await wal.close();
