@@ -13,6 +13,12 @@ test('a body that tells no length, as in a request made in this process, is read
   expect(await post({ headers, body: '{"a":1}' })).toBe('{"body":{"a":1}}');
 });
 
+test('a body that tells no length is held to the same rules', async () => {
+  const form = await post({ body: new URLSearchParams({ a: '1' }) });
+  expect(form).toContain('Send the body as application/json.');
+  expect(await post({ headers, body: '['.repeat(33) + ']'.repeat(33) })).toContain('nests deeper');
+});
+
 test('a body that tells its length is read', async () => {
   const told = { ...headers, 'content-length': '7' };
   expect(await post({ headers: told, body: '{"a":1}' })).toBe('{"body":{"a":1}}');
