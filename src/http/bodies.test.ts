@@ -15,8 +15,9 @@ test('a body that tells no length, as in a request made in this process, is read
 
 test('a body that tells no length is held to the same rules', async () => {
   const form = await post({ body: new URLSearchParams({ a: '1' }) });
-  expect(form).toContain('Send the body as application/json.');
-  expect(await post({ headers, body: '['.repeat(33) + ']'.repeat(33) })).toContain('nests deeper');
+  expect(form).toBe('Bad Request'); // what Elysia makes of our refusal without our error handler
+  const deep = '['.repeat(33) + ']'.repeat(33);
+  expect(await post({ headers, body: deep })).toBe('Bad Request');
 });
 
 test('a body that tells its length is read', async () => {
