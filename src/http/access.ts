@@ -1,6 +1,6 @@
 // Who is calling. The check runs before validation, though after the body is parsed: a stranger learns
 // that a body is no JSON, and nothing of what a route wants.
-import { Elysia } from 'elysia';
+import { Elysia, status } from 'elysia';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Caller } from '../commands/caller.ts';
 import type { Role } from '../events/users.ts';
@@ -30,28 +30,32 @@ export type Access = ReturnType<typeof createAccess>;
 
 export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
   async function identify(request: Request): Promise<User | undefined> {
-    const header = request.headers.get('authorization') ?? '';
-    const token = header.replace(bearer, '');
-    if (token === header) return undefined;
-    const claims = tokens.known(token) ?? (await tokens.verify(token));
-    return claims && !sessions.hasEnded(claims.sid) ? toUser(claims) : undefined;
+    const token = bearerToken(request);
+    if (token === undefined) return undefined;
+    return toUser(tokens.known(token) ?? (await tokens.verify(token)));
   }
 
-  function toUser({ sub, sid, role }: Claims): User {
+  /** The caller with a token that was verified before: the usual case, and nothing to wait for. */
+  function recognise(request: Request): User | undefined {
+    const token = bearerToken(request);
+    return token === undefined ? undefined : toUser(tokens.known(token));
+  }
+
+  function toUser(claims: Claims | undefined): User | undefined {
+    if (!claims || sessions.hasEnded(claims.sid)) return undefined;
+    const { sub, sid, role } = claims;
     return { id: sub, sessionId: sid, role: recentRoles.get(sub) ?? role };
   }
 
-  async function check(request: Request, set: Set, least: Role): Promise<Refusal | undefined> {
-    const user = await identify(request);
+  function admit(user: User | undefined, request: Request, set: Set, least: Role): void {
     if (!user) {
       set.headers['www-authenticate'] = 'Bearer';
-      return { status: 401, body: problem(set, 'UNAUTHORIZED', 'Sign in first.') };
+      throw status(401, problem(set, 'UNAUTHORIZED', 'Sign in first.'));
     }
     if (ranks[user.role] < ranks[least]) {
-      return { status: 403, body: problem(set, 'FORBIDDEN', 'Your role does not allow this.') };
+      throw status(403, problem(set, 'FORBIDDEN', 'Your role does not allow this.'));
     }
     callers.set(request, user);
-    return undefined;
   }
 
   const security = [{ bearerAuth: [] }];
@@ -60,9 +64,8 @@ export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
     isAuthenticated: {
       detail: { security },
       response: problems(401),
-      async transform({ request, set, status }) {
-        const refusal = await check(request, set, 'user');
-        if (refusal) throw status(401, refusal.body);
+      async transform({ request, set }) {
+        admit(recognise(request) ?? (await identify(request)), request, set, 'user');
       },
       resolve: ({ request }) => ({ user: callers.get(request)! }),
     },
@@ -70,9 +73,8 @@ export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
     requireRole: (least: Role) => ({
       detail: { security },
       response: problems(401, 403),
-      async transform({ request, set, status }) {
-        const refusal = await check(request, set, least);
-        if (refusal) throw status(refusal.status, refusal.body);
+      async transform({ request, set }) {
+        admit(recognise(request) ?? (await identify(request)), request, set, least);
       },
       resolve: ({ request }) => ({ user: callers.get(request)! }),
     }),
@@ -80,4 +82,8 @@ export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
   return Object.assign(plugin, { identify });
 }
 
-type Refusal = { readonly status: 401 | 403; readonly body: ReturnType<typeof problem> };
+function bearerToken(request: Request): string | undefined {
+  const header = request.headers.get('authorization') ?? '';
+  const token = header.replace(bearer, '');
+  return token === header ? undefined : token;
+}

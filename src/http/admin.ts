@@ -5,7 +5,7 @@ import { Role } from '../events/users.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems } from './problem.ts';
-import { Id, Position, strict, Time } from './schemas.ts';
+import { answer, Id, Position, strict, Time } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
 const refusals = {
@@ -120,7 +120,7 @@ function projectionRoutes(
       },
       {
         requireRole: 'admin',
-        response: { 200: strict({ data: Type.Array(ProjectionView) }), ...problems(503) },
+        response: { 200: answer({ data: Type.Array(ProjectionView) }), ...problems(503) },
         detail: { summary: 'How far each read model is' },
       },
     )
@@ -146,7 +146,7 @@ function projectionRoutes(
         requireRole: 'admin',
         params: t.Object({ name: t.String({ maxLength: 100, examples: ['products'] }) }),
         response: {
-          202: strict({ name: Type.String(), status: Type.Literal('rebuilding') }),
+          202: answer({ name: Type.String(), status: Type.Literal('rebuilding') }),
           ...problems(404, 409, 422, 429, 503),
         },
         detail: { summary: 'Rebuild a read model beside the live one, then swap' },

@@ -6,7 +6,7 @@ import { normaliseEmail } from '../commands/users.ts';
 import { idOf } from '../kernel/stream.ts';
 import { accepted, contextOf, type Edge, tag } from './edge.ts';
 import { problem, problems, type Set } from './problem.ts';
-import { Email, Name, Password, strict } from './schemas.ts';
+import { answer, Email, Name, Password, strict } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
 const Registration = strict({ email: Email, name: Name, password: Password });
@@ -14,7 +14,7 @@ const Credentials = strict({
   email: Email,
   password: Type.String({ minLength: 1, maxLength: 1_024 }),
 });
-const SignedIn = strict({
+const SignedIn = answer({
   accessToken: Type.String({ description: 'HS256, fifteen minutes.' }),
   user: UserView,
 });

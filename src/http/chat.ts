@@ -4,7 +4,7 @@ import type { MessageRejection } from '../commands/chat.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { limitMax, queryInteger } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
-import { Id, MessageText, strict } from './schemas.ts';
+import { answer, Id, MessageText, strict } from './schemas.ts';
 import { known, type MessageView as View, messageView, MessageView } from './views.ts';
 
 const refusals = {
@@ -37,7 +37,7 @@ const Window = t.Object(
   },
   { additionalProperties: true },
 );
-const Messages = strict({
+const Messages = answer({
   data: Type.Array(MessageView),
   nextBefore: Type.Union([Type.Integer(), Type.Null()], {
     description: 'The `before` of the next, older page; null where there is none.',

@@ -249,8 +249,9 @@ const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 /** What our schemas say for the sake of our error texts is no JSON Schema. */
 function withoutOurWords(document: object): object {
   const text = JSON.stringify(document, (key, value: unknown) => {
-    const isOurs = typeof value === 'string' && (key === 'mustBe' || key === 'place');
-    return isOurs ? undefined : value;
+    const isText = typeof value === 'string' && (key === 'mustBe' || key === 'place');
+    const isFlag = value === true && key === 'noValidate';
+    return isText || isFlag ? undefined : value;
   });
   return JSON.parse(text) as object;
 }

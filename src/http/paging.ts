@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { t } from 'elysia';
-import { strict } from './schemas.ts';
+import { answer } from './schemas.ts';
 
 export const limitMax = 100;
 
@@ -33,7 +33,7 @@ export function queryInteger(name: string, range: Range) {
 }
 
 export function PageOf<Item extends TSchema>(item: Item) {
-  return strict({
+  return answer({
     data: Type.Array(item),
     total: Type.Integer({ minimum: 0 }),
     page: Type.Integer({ minimum: 1 }),

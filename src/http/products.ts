@@ -6,6 +6,7 @@ import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
 import {
+  answer,
   Id,
   Name,
   Position,
@@ -112,7 +113,7 @@ function productReads({ access, queries, freshness, store }: Edge) {
       {
         isAuthenticated: true,
         params: ProductId,
-        response: { 200: strict({ data: Type.Array(HistoryEntry) }), ...problems(404, 422, 503) },
+        response: { 200: answer({ data: Type.Array(HistoryEntry) }), ...problems(404, 422, 503) },
         detail: { summary: "A product's events, oldest first" },
       },
     );

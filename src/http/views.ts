@@ -6,9 +6,9 @@ import type { User } from '../commands/users.ts';
 import { Role } from '../events/users.ts';
 import { type Personal, reveal } from '../kernel/event.ts';
 import type { Folded } from '../kernel/handle-command.ts';
-import { Id, Position, Price, strict, Time, Version } from './schemas.ts';
+import { answer, Id, Position, Price, Time, Version } from './schemas.ts';
 
-export const UserView = strict({
+export const UserView = answer({
   id: Id,
   email: Type.String({ examples: ['ada@example.com'] }),
   name: Type.String({ examples: ['Ada Lovelace'] }),
@@ -19,7 +19,7 @@ export const UserView = strict({
 });
 export type UserView = Static<typeof UserView>;
 
-export const ProductView = strict({
+export const ProductView = answer({
   id: Id,
   name: Type.String({ examples: ['Mug'] }),
   sku: Type.String({ examples: ['MUG-1'] }),
@@ -31,7 +31,7 @@ export const ProductView = strict({
 });
 export type ProductView = Static<typeof ProductView>;
 
-export const MessageView = strict({
+export const MessageView = answer({
   id: Id,
   room: Type.String({ examples: ['lobby'] }),
   from: Id,

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { eventually, expectProblem, newSku, positionOf, send } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 let server: TestServer;
 let admin: Awaited<ReturnType<typeof promote>>;
 let ada: Awaited<ReturnType<typeof signUp>>;
@@ -194,4 +194,4 @@ describe('the read models', () => {
   );
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

@@ -7,10 +7,10 @@ import {
   type TestServer,
   testPassword,
 } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { expectProblem, newEmail, newSku, positionOf, send } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 const many = 50;
 let server: TestServer;
 let ada: Awaited<ReturnType<typeof signUp>>;
@@ -114,4 +114,4 @@ describe('fifty at once', () => {
   });
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { productStream } from '../../src/events/products.ts';
 import { signUp, startServer, type TestServer, testPassword } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { exchange, expectProblem, newEmail, newSku, send, uuid7 } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 const bytesMax = 1_048_576;
 const json = 'content-type: application/json';
 let server: TestServer;
@@ -391,4 +391,4 @@ function multipart() {
   return form;
 }
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

@@ -9,10 +9,10 @@ import {
   type TestServer,
   testPassword,
 } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { eventually, expectProblem, newEmail, newRoom, newSku, send } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 let server: TestServer;
 let ada: Awaited<ReturnType<typeof signUp>>;
 let eve: Awaited<ReturnType<typeof signUp>>;
@@ -270,4 +270,4 @@ describe('after a restart', () => {
   });
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { startServer, type TestServer } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { send } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 let server: TestServer;
 
 beforeAll(async () => {
@@ -63,4 +63,4 @@ describe('the reference page', () => {
   });
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { expectProblem, newSku, send } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 let server: TestServer;
 let admin: Awaited<ReturnType<typeof promote>>;
 
@@ -160,4 +160,4 @@ describe('a list without bounds', () => {
   });
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { expectProblem, newRoom, newSku, positionOf, send } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 let server: TestServer;
 let ada: Awaited<ReturnType<typeof signUp>>;
 let admin: Awaited<ReturnType<typeof promote>>;
@@ -126,4 +126,4 @@ describe('a client that does nothing for it', () => {
   });
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

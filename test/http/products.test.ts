@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { expectProblem, isoTime, newSku, positionOf, send, uuid7 } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 let server: TestServer;
 let ada: Awaited<ReturnType<typeof signUp>>;
 let eve: Awaited<ReturnType<typeof signUp>>;
@@ -327,4 +327,4 @@ describe('the past of a product', () => {
   });
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

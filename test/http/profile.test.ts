@@ -6,10 +6,10 @@ import {
   type TestServer,
   testPassword,
 } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { expectProblem, positionOf, send } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 let server: TestServer;
 let ada: Awaited<ReturnType<typeof signUp>>;
 
@@ -111,4 +111,4 @@ describe('changing the password', () => {
   });
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);

@@ -9,10 +9,10 @@ import {
   type TestServer,
   testPassword,
 } from '../../src/testing/server.ts';
-import { watchStatuses } from './declared.ts';
+import { watchAnswers } from './declared.ts';
 import { expectProblem, send } from './requests.ts';
 
-const statuses = watchStatuses();
+const answers = watchAnswers();
 const secret = 'a secret of the tests, long enough 1';
 const oldSecret = 'a secret of the tests, long enough 2';
 const others = { refresh: [secret], crypto: [secret] };
@@ -340,4 +340,4 @@ describe('a change of role', () => {
   });
 });
 
-statuses.testsThatAllAreDeclared(() => server.url);
+answers.testsThatAllAreAsDeclared(() => server.url);
