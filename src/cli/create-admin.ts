@@ -49,7 +49,6 @@ async function promote(
   const outcome = await edge.commands.users(id, command, contextOf(edge.newId()));
   if (!outcome.ok) throw new Error(`The promotion was refused: ${outcome.rejection}.`);
   edge.noteRole(id, 'admin');
-  edge.freshness.wrote(id, outcome.position);
   await edge.freshness.caughtUp(outcome.position);
   return { outcome: done };
 }

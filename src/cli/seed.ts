@@ -59,7 +59,6 @@ export async function seed(edge: Edge, wanted: Seed, onProgress: OnProgress): Pr
     } as const;
     note(positionOf(await edge.commands.messages(newId(edge), command, contextOf(edge, author))));
   });
-  edge.freshness.wrote('operator', newest);
   await edge.freshness.caughtUp(newest);
   return { ...wanted, password };
 }

@@ -1,34 +1,24 @@
 // What is acknowledged has been synced, and nobody sees anything earlier.
-import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test';
+import { describe, expect, spyOn, test } from 'bun:test';
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { logStart, noEvents, type Position } from '../../src/kernel/stream.ts';
-import { migrationsFolder } from '../../src/storage/migrate.ts';
 import { createDurableLog, LogNotDurable } from '../../src/storage/sqlite/durable-log.ts';
 import { openLogReader } from '../../src/storage/sqlite/event-log.ts';
 import { openLogWriter } from '../../src/storage/sqlite/log-writer.ts';
 import { onlyDurable } from '../../src/storage/sqlite/only-durable.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
-import { temporaryDirectory } from '../../src/testing/directory.ts';
 import { appendOf, streamOf, write } from '../../src/testing/log.ts';
+import { logFile, logMigrations } from './log-file.ts';
 
 const walBytesMax = 64 * 1_024 * 1_024;
 
-let directory: ReturnType<typeof temporaryDirectory>;
-let file: string;
-
-beforeEach(() => {
-  directory = temporaryDirectory();
-  file = join(directory.path, 'log.db');
-});
-
-afterEach(() => directory.remove());
+const at = logFile();
 
 /** A log whose syncs and checkpoints a test brings to their ends. */
 function steeredLog() {
-  const writer = openLogWriter(file, migrationsFolder('log', 'sqlite'));
-  const reader = openLogReader(file);
+  const writer = openLogWriter(at.file, logMigrations);
+  const reader = openLogReader(at.file);
   const syncs: PromiseWithResolvers<void>[] = [];
   const failures: Error[] = [];
   let checkpoint = () => Promise.resolve();
@@ -124,7 +114,7 @@ describe('a data directory', () => {
     const datasync = spyOn(Object.getPrototypeOf(handle), 'datasync'); // calls through
     await handle.close();
     try {
-      const { log, close } = await openSqliteStorage(directory.path, () => {});
+      const { log, close } = await openSqliteStorage(at.directory, () => {});
       const before = datasync.mock.calls.length;
       await log.append([appendOf(write('a'))]);
       await log.append([appendOf(write('b'))]);
@@ -136,12 +126,12 @@ describe('a data directory', () => {
   });
 
   test('keeps the WAL of its log short, however much is appended', async () => {
-    const { log, close } = await openSqliteStorage(directory.path, () => {});
+    const { log, close } = await openSqliteStorage(at.directory, () => {});
     for (let batch = 0; batch < 400; batch += 1) {
       await log.append([appendOf(write(`many-${batch}`, 1_000))]);
     }
-    expect(statSync(file).size).toBeGreaterThan(walBytesMax);
-    expect(statSync(`${file}-wal`).size).toBeLessThan(walBytesMax);
+    expect(statSync(at.file).size).toBeGreaterThan(walBytesMax);
+    expect(statSync(`${at.file}-wal`).size).toBeLessThan(walBytesMax);
     await close();
   });
 });

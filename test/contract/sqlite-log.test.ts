@@ -9,48 +9,29 @@ import { createProjector } from '../../src/kernel/projector.ts';
 import { LogShortened } from '../../src/kernel/projector-start.ts';
 import { logStart } from '../../src/kernel/stream.ts';
 import { productsProjection } from '../../src/projections/products.ts';
-import { migrationsFolder } from '../../src/storage/migrate.ts';
 import { StoreTooNew } from '../../src/storage/sqlite/connection.ts';
 import { openLogReader } from '../../src/storage/sqlite/event-log.ts';
 import { DataDirectoryInUse, takeWriterLock } from '../../src/storage/sqlite/lock.ts';
-import { openLogWriter } from '../../src/storage/sqlite/log-writer.ts';
 import { openReadModel } from '../../src/storage/sqlite/read-model.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { sha256 } from '../../src/storage/sha256.ts';
 import { temporaryDirectory } from '../../src/testing/directory.ts';
 import { keysInMemory } from '../../src/testing/keys.ts';
 import { appendOf, streamOf, write } from '../../src/testing/log.ts';
+import { logFile } from './log-file.ts';
 
-const migrations = migrationsFolder('log', 'sqlite');
 const start = { position: 0, hash: chainStart };
 
 describe('an SQLite log', () => {
-  let directory: ReturnType<typeof temporaryDirectory>;
-  let file: string;
-
-  beforeEach(() => {
-    directory = temporaryDirectory();
-    file = join(directory.path, 'log.db');
-  });
-
-  afterEach(() => directory.remove());
-
-  /** Opens the log, does something with it, and closes it again. */
-  function opened<Result>(use: (writer: ReturnType<typeof openLogWriter>) => Result): Result {
-    const writer = openLogWriter(file, migrations);
-    try {
-      return use(writer);
-    } finally {
-      writer.close();
-    }
-  }
+  const at = logFile();
+  const { opened } = at;
 
   const fill = (...counts: readonly number[]) =>
     opened((writer) => counts.map((count) => writer.append([appendOf(write('a', count))])));
 
   /** What somebody could do who has the file and no scruples. */
   function tamper(...statements: readonly string[]) {
-    const database = new Database(file);
+    const database = new Database(at.file);
     database.run('DROP TRIGGER IF EXISTS events_are_never_updated');
     database.run('DROP TRIGGER IF EXISTS events_are_never_deleted');
     for (const statement of statements) database.run(statement);
@@ -58,7 +39,7 @@ describe('an SQLite log', () => {
   }
 
   async function read() {
-    const reader = openLogReader(file);
+    const reader = openLogReader(at.file);
     const events = await reader.readAll(logStart, 10_000);
     reader.close();
     return events;
@@ -84,7 +65,7 @@ describe('an SQLite log', () => {
       ['a deletion of everything', 'DELETE FROM events'],
     ])('refuses %s', async (_, statement) => {
       const before = await read();
-      const database = new Database(file);
+      const database = new Database(at.file);
       expect(() => database.run(statement)).toThrow(/events are never (changed|deleted)/);
       database.close();
       expect(await read()).toEqual(before);
@@ -92,7 +73,7 @@ describe('an SQLite log', () => {
 
     test('refuses to replace an event', async () => {
       const before = await read();
-      const database = new Database(file);
+      const database = new Database(at.file);
       database.run('PRAGMA recursive_triggers = ON');
       const replace = `INSERT OR REPLACE INTO events
         SELECT position, id, stream, version, type, schema_version, '{}', meta, time, hash
@@ -185,14 +166,14 @@ describe('an SQLite log', () => {
     test('is refused through the Worker too, and its directory is free again at once', async () => {
       fill(3);
       tamper("UPDATE events SET data = '{}' WHERE position = 2");
-      const failure = await openSqliteStorage(directory.path, () => {}).catch((error) => error);
+      const failure = await openSqliteStorage(at.directory, () => {}).catch((error) => error);
       expect(failure).toMatchObject({ name: 'ChainBroken' });
       expect(failure.message).toContain('position 2');
-      takeWriterLock(directory.path).release();
+      takeWriterLock(at.directory).release();
     });
 
     function verifyAll() {
-      const database = new Database(file);
+      const database = new Database(at.file);
       const events = database
         .query('SELECT *, schema_version AS schemaVersion FROM events ORDER BY position')
         .all();
@@ -216,15 +197,15 @@ describe('an SQLite log', () => {
           events: [{ id, type: 'ProductCreated', schemaVersion: 1, data }],
         });
       opened((writer) => writer.append([created('mug')]));
-      const copy = readFileSync(file);
+      const copy = readFileSync(at.file);
       opened((writer) => writer.append([created('cup')]));
       await project();
-      await Bun.write(file, copy);
+      await Bun.write(at.file, copy);
       await expect(project()).rejects.toBeInstanceOf(LogShortened);
 
       async function project() {
-        const log = openLogReader(file);
-        const readModel = openReadModel(join(directory.path, 'read-model.db'));
+        const log = openLogReader(at.file);
+        const readModel = openReadModel(join(at.directory, 'read-model.db'));
         const projections = [productsProjection];
         try {
           const keyring = keys.keyring();
@@ -271,7 +252,7 @@ describe('an SQLite log', () => {
     });
 
     test('fails through the Worker too, which goes on afterwards', async () => {
-      const storage = await openSqliteStorage(directory.path, () => {});
+      const storage = await openSqliteStorage(at.directory, () => {});
       const batch = [appendOf(write('a')), appendOf(impossible())];
       const failure = await storage.log.append(batch).catch((error) => error);
       expect(failure.message).toContain('CHECK');
@@ -288,7 +269,7 @@ describe('an SQLite log', () => {
         opened((writer) => {
           writer.append([appendOf(write('a'))]);
           const connections = new Set(run.mock.contexts as unknown as Database[]);
-          const [writing, ...others] = [...connections].filter((one) => one.filename === file);
+          const [writing, ...others] = [...connections].filter((one) => one.filename === at.file);
           expect(others).toEqual([]);
           const pragma = (name: string) => Object.values(writing!.query(`PRAGMA ${name}`).get()!);
           expect(pragma('journal_mode')).toEqual(['wal']);
@@ -304,9 +285,9 @@ describe('an SQLite log', () => {
 
     test('lies whole in its file once it is closed', async () => {
       fill(3);
-      expect(existsSync(`${file}-wal`) && readFileSync(`${file}-wal`).length > 0).toBe(false);
-      const copy = join(directory.path, 'copy.db');
-      await Bun.write(copy, Bun.file(file));
+      expect(existsSync(`${at.file}-wal`) && readFileSync(`${at.file}-wal`).length > 0).toBe(false);
+      const copy = join(at.directory, 'copy.db');
+      await Bun.write(copy, Bun.file(at.file));
       const reader = openLogReader(copy);
       expect(await reader.head()).toBe(3 as never);
       reader.close();
@@ -315,7 +296,7 @@ describe('an SQLite log', () => {
 
   test('that a newer version has migrated is refused', () => {
     fill(1);
-    const database = new Database(file);
+    const database = new Database(at.file);
     const insert = 'INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)';
     database.run(insert, ['newer', Date.parse('2099-01-01')]);
     database.close();

@@ -1,91 +1,119 @@
-// Who holds which name. Keys are digests, so taking a name in a B-tree touches a page of its own, and
-// a batch of 64 commits 64 scattered pages. Changes are therefore appended to `recent_claims` and kept
-// in memory as a generation. One that is full goes into the tree slice by slice between batches, so that
-// no append waits long; a slice is a range of keys in order, so that each page is visited once. Meanwhile
-// the next generation fills. This is the memtable of a log-structured merge tree (O'Neil et al., 1996) over an
-// ordinary B-tree. [measured: see bench/README.md]
+// Who holds which name. Every change of hands is a row appended to `claims`; `claim_index` finds the
+// rows by name. Keys are digests, so indexing one touches a page of its own, and a batch of 64 would
+// commit 64 scattered pages. New rows are therefore kept in memory as a generation. One that is full is
+// indexed slice by slice between batches, so that no append waits long; a slice is a range of keys in
+// order, so that each page is visited once. Meanwhile the next generation fills. This is the memtable of
+// a log-structured merge tree (O'Neil et al., 1996) over an ordinary B-tree. [measured: see bench/README.md]
 import type { Database } from 'bun:sqlite';
 import type { Claim } from '../../kernel/event-log.ts';
 import type { StreamName } from '../../kernel/stream.ts';
 
 const generationSizeUsual = 32_768;
-/** Stands for "nobody" in `recent_claims`. */
+/** Of a digest in base64url these are 54 bits: the index stays small, and rarely names a row in vain. */
+const prefixLength = 9;
+/** Stands for "nobody" in a row that has not been indexed yet; an indexed one is deleted instead. */
 const released = '' as StreamName;
 
-type Change = { readonly kind: string; readonly key: string; readonly stream: StreamName };
-/** The newest holder of each name that changed hands, by kind and key. */
-type Generation = Map<string, Map<string, StreamName>>;
-type Merging = { readonly generation: Generation; readonly slices: Change[][]; through: number };
+type Row = {
+  readonly sequence: number;
+  readonly kind: string;
+  readonly key: string;
+  readonly stream: StreamName;
+};
+const nothing: readonly never[] = [];
 
-/** @param generationSize Changes that are gathered before they are merged into the tree. */
+/** A row, and which older ones of its name it makes void. */
+type Change = Row & { readonly voids: readonly number[]; readonly mayVoidIndexed: boolean };
+/** The newest change of each name that changed hands, by kind and key. */
+type Generation = Map<string, Map<string, Change>>;
+type Indexing = { readonly generation: Generation; readonly slices: Change[][]; through: number };
+
+/** @param generationSize Rows that are gathered before they are indexed. */
 export function openClaimBook(database: Database, generationSize = generationSizeUsual) {
-  const recents = database.query<Change, []>(
-    'SELECT kind, key, stream FROM recent_claims ORDER BY sequence',
-  );
-  const record = database.query('INSERT INTO recent_claims (kind, key, stream) VALUES (?, ?, ?)');
-  const lastRecent = database.query<{ sequence: number | null }, []>(
-    'SELECT max(sequence) AS sequence FROM recent_claims',
-  );
-  const forgetThrough = database.query('DELETE FROM recent_claims WHERE sequence <= ?');
-  const holder = database.query<{ stream: StreamName }, [string, string]>(
-    'SELECT stream FROM claims WHERE kind = ? AND key = ?',
-  );
-  const keysOf = database.query<{ key: string }, [string]>('SELECT key FROM claims WHERE kind = ?');
-  const hold = database.query('INSERT OR REPLACE INTO claims (kind, key, stream) VALUES (?, ?, ?)');
-  const drop = database.query('DELETE FROM claims WHERE kind = ? AND key = ?');
+  const statements = claimStatements(database);
   let filling: Generation = new Map();
   let size = 0;
-  let merging: Merging | undefined;
+  let newest = 0;
+  let indexing: Indexing | undefined;
 
-  function remember({ kind, key, stream }: Change) {
-    const ofKind = filling.get(kind) ?? new Map<string, StreamName>();
-    filling.set(kind, ofKind.set(key, stream));
+  function remember({ sequence, kind, key, stream }: Row) {
+    const ofKind = filling.get(kind) ?? new Map<string, Change>();
+    const before = ofKind.get(key);
+    const change = {
+      sequence,
+      kind,
+      key,
+      stream,
+      voids: before ? [...before.voids, before.sequence] : nothing,
+      mayVoidIndexed: stream === released || recent(kind, key) !== undefined,
+    };
+    filling.set(kind, ofKind.set(key, change));
     size += 1;
+    newest = sequence;
   }
 
-  /** Whatever was merged only in part is still in `recent_claims`, and merging it again is harmless. */
+  /** A name's rows are indexed in one transaction, so indexing what a crash cut short again is harmless. */
   function reload() {
-    merging = undefined;
+    indexing = undefined;
     filling = new Map();
     size = 0;
-    for (const change of recents.iterate()) remember(change);
+    newest = statements.indexedThrough.get()!.through;
+    for (const row of statements.rowsAfter.iterate(newest)) remember(row);
   }
 
-  /** The holder by the generations in memory: `released`, or undefined where only the tree knows. */
-  function recentHolder(kind: string, key: string): StreamName | undefined {
-    return filling.get(kind)?.get(key) ?? merging?.generation.get(kind)?.get(key);
+  function recent(kind: string, key: string): Change | undefined {
+    return filling.get(kind)?.get(key) ?? indexing?.generation.get(kind)?.get(key);
+  }
+
+  /** The indexed rows of a name: more than one only where its holder took it again. */
+  function indexed(kind: string, key: string): readonly Row[] {
+    const prefix = prefixOf(key);
+    if (statements.withPrefix.get(kind, prefix) === null) return nothing; // as good as always
+    return statements.withPrefix
+      .all(kind, prefix)
+      .map(({ sequence }) => statements.row.get(sequence)!)
+      .filter((row) => row.key === key);
   }
 
   function holderOf(kind: string, key: string): StreamName | undefined {
-    const stream = recentHolder(kind, key) ?? holder.get(kind, key)?.stream;
+    const stream = recent(kind, key)?.stream ?? indexed(kind, key)[0]?.stream;
     return stream === released ? undefined : stream;
   }
 
   function* everyKeyOf(kind: string) {
     yield* filling.get(kind)?.keys() ?? [];
-    yield* merging?.generation.get(kind)?.keys() ?? [];
-    for (const { key } of keysOf.iterate(kind)) yield key;
+    yield* indexing?.generation.get(kind)?.keys() ?? [];
+    for (const { sequence } of statements.ofKind.iterate(kind)) {
+      yield statements.row.get(sequence)!.key;
+    }
   }
 
   function change(kind: string, key: string, stream: StreamName) {
-    record.run(kind, key, stream);
-    remember({ kind, key, stream });
+    const sequence = newest + 1;
+    statements.insert.run(sequence, kind, key, stream);
+    remember({ sequence, kind, key, stream });
   }
 
   function turnOver() {
-    const through = lastRecent.get()?.sequence ?? 0;
-    merging = { generation: filling, slices: slicesOf(filling), through };
+    indexing = { generation: filling, slices: slicesOf(filling), through: newest };
     filling = new Map();
     size = 0;
   }
 
-  const mergeSlice = database.transaction(({ slices, through }: Merging) => {
-    const slice = slices.at(-1) ?? [];
-    for (const { kind, key, stream } of slice.toSorted((a, b) => compare(a.key, b.key))) {
-      if (stream === released) drop.run(kind, key);
-      else hold.run(kind, key, stream);
+  function index({ sequence, kind, key, stream, voids, mayVoidIndexed }: Change) {
+    const prefix = prefixOf(key);
+    for (const old of mayVoidIndexed ? indexed(kind, key) : nothing) {
+      statements.unindex.run(kind, prefix, old.sequence);
+      statements.remove.run(old.sequence);
     }
-    if (slices.length <= 1) forgetThrough.run(through);
+    for (const old of voids) statements.remove.run(old);
+    if (stream === released) statements.remove.run(sequence);
+    else statements.index.run(kind, prefix, sequence);
+  }
+
+  const indexSlice = database.transaction(({ slices, through }: Indexing) => {
+    for (const one of (slices.at(-1) ?? []).toSorted(byKey)) index(one);
+    if (slices.length <= 1) statements.setIndexedThrough.run(through);
   });
 
   reload();
@@ -98,19 +126,49 @@ export function openClaimBook(database: Database, generationSize = generationSiz
     /** Whether a name of this kind other than `key` is held. */
     hasOther(kind: string, key: string): boolean {
       for (const other of everyKeyOf(kind))
-        if (other !== key && recentHolder(kind, other) !== released) return true;
+        if (other !== key && recent(kind, other)?.stream !== released) return true;
       return false;
     },
     /** After a transaction that was rolled back. */
     reload,
-    /** One slice of a merge, if one is due; a transaction of its own. */
+    /** Indexes one slice, if one is due; a transaction of its own. */
     maintain() {
-      if (!merging && size >= generationSize) turnOver();
-      if (!merging) return;
-      mergeSlice.immediate(merging);
-      merging.slices.pop();
-      if (merging.slices.length === 0) merging = undefined;
+      if (!indexing && size >= generationSize) turnOver();
+      if (!indexing) return;
+      indexSlice.immediate(indexing);
+      indexing.slices.pop();
+      if (indexing.slices.length === 0) indexing = undefined;
     },
+  };
+}
+
+const prefixOf = (key: string) => key.slice(0, prefixLength);
+
+function claimStatements(database: Database) {
+  return {
+    rowsAfter: database.query<Row, [number]>(
+      'SELECT sequence, kind, key, stream FROM claims WHERE sequence > ? ORDER BY sequence',
+    ),
+    insert: database.query('INSERT INTO claims (sequence, kind, key, stream) VALUES (?, ?, ?, ?)'),
+    remove: database.query('DELETE FROM claims WHERE sequence = ?'),
+    row: database.query<Row, [number]>(
+      'SELECT sequence, kind, key, stream FROM claims WHERE sequence = ?',
+    ),
+    // In ascending order: the other way, or for the highest only, a search costs ten times as much.
+    withPrefix: database.query<{ sequence: number }, [string, string]>(
+      'SELECT sequence FROM claim_index WHERE kind = ? AND prefix = ?',
+    ),
+    ofKind: database.query<{ sequence: number }, [string]>(
+      'SELECT sequence FROM claim_index WHERE kind = ?',
+    ),
+    index: database.query(
+      'INSERT OR IGNORE INTO claim_index (kind, prefix, sequence) VALUES (?, ?, ?)',
+    ),
+    unindex: database.query(
+      'DELETE FROM claim_index WHERE kind = ? AND prefix = ? AND sequence = ?',
+    ),
+    indexedThrough: database.query<{ through: number }, []>('SELECT through FROM claims_indexed'),
+    setIndexedThrough: database.query('UPDATE claims_indexed SET through = ?'),
   };
 }
 
@@ -118,17 +176,17 @@ export function openClaimBook(database: Database, generationSize = generationSiz
 function slicesOf(generation: Generation): Change[][] {
   const slices = new Map<string, Change[]>();
   for (const [kind, keys] of generation) {
-    for (const [key, stream] of keys) {
+    for (const [key, change] of keys) {
       const range = `${kind} ${key[0]}`;
       const slice = slices.get(range);
-      if (slice) slice.push({ kind, key, stream });
-      else slices.set(range, [{ kind, key, stream }]);
+      if (slice) slice.push(change);
+      else slices.set(range, [change]);
     }
   }
   return [...slices.values()];
 }
 
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+function byKey(a: Change, b: Change): number {
+  if (a.key === b.key) return 0;
+  return a.key < b.key ? -1 : 1;
 }

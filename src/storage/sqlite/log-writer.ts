@@ -74,6 +74,8 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
   function write(append: Append, at: Head): Appended {
     const { commandId, writes, meta } = append;
     if (append.time > at.time) at.time = append.time;
+    const { stream: first } = writes[0]!;
+    let versionOfFirst = noEvents;
     for (const { stream, events } of writes) {
       let version = versionOf(stream);
       for (const event of events) {
@@ -95,15 +97,15 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
         );
       }
       versions.set(stream, version);
+      if (stream === first) versionOfFirst = version;
     }
     for (const claim of append.release) claims.release(claim);
     for (const claim of append.take) claims.take(claim);
-    const { stream } = writes[0]!;
-    const version = versionOf(stream);
+    const stored = { position: at.position, stream: first, version: versionOfFirst, time: at.time };
     if (commandId !== null) {
-      statements.insertCommand.run(commandId, at.position, stream, version, at.time);
+      statements.insertCommand.run(commandId, stored.position, first, versionOfFirst, stored.time);
     }
-    return { ok: true, isRepeated: false, position: at.position, stream, version, time: at.time };
+    return { ok: true, isRepeated: false, ...stored };
   }
 
   return {

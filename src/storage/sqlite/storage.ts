@@ -27,7 +27,7 @@ export async function openSqliteStorage(
   directory: string,
   onWriterGone: (error: Error) => void,
 ): Promise<Storage> {
-  const worker = new Worker(new URL('writer-worker.ts', import.meta.url).href);
+  const worker = new Worker(new URL('disk-worker.ts', import.meta.url).href);
   const client = createWorkerClient(worker, (error) => {
     written?.durableLog.fail(error);
     onWriterGone(error);
