@@ -27,7 +27,7 @@ async function main(args: readonly string[]) {
       console.log(help);
       return 0;
     }
-    await installPeers();
+    if (names.includes('append')) await installPeers();
     console.log(await describeMachine(options));
     for (const name of names as readonly Name[]) {
       console.log(`\n${markdown(await benchmarks[name](options))}`);

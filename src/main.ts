@@ -10,7 +10,7 @@ export async function serve(): Promise<void> {
   const logger = createLogger(config);
   const told = untilTold();
   const application = await createApplication(config, logger);
-  const url = application.listen();
+  const url = await listening(application);
   const control = openControl(config.dataDirectory, application.edge, logger);
   logger.info(
     { url: url.href, docs: new URL('/docs', url).href, data: config.dataDirectory },
@@ -23,6 +23,16 @@ export async function serve(): Promise<void> {
   await application.stop();
   logger.info('stopped');
   process.exit(0);
+}
+
+/** Where nothing can listen, the stores are closed as at any other end. */
+async function listening(application: Awaited<ReturnType<typeof createApplication>>): Promise<URL> {
+  try {
+    return application.listen();
+  } catch (error) {
+    await application.stop();
+    throw error;
+  }
 }
 
 /** Package managers send the terminal's Ctrl-C a second time; only a later one is impatience. */

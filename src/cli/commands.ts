@@ -79,7 +79,7 @@ export async function replay(wanted: readonly string[]): Promise<void> {
 }
 
 export async function verify(): Promise<void> {
-  const { directory } = readSideSettings();
+  const directory = directoryWithLog();
   const log = openLogReader(join(directory, 'log.db'));
   const head = await log.head();
   const bar = progressBar('Verifying');
@@ -110,7 +110,13 @@ export async function drizzleKit(...args: readonly string[]): Promise<void> {
 }
 
 function readSideSettings() {
-  const { dataDirectory: directory, secrets } = readConfig(process.env);
-  if (!existsSync(join(directory, 'log.db'))) throw new Refusal(`There is no log in ${directory}.`);
+  const directory = directoryWithLog();
+  const { secrets } = readConfig(process.env);
   return { directory, cryptoSecrets: (secrets ?? developmentSecrets(directory)).crypto };
+}
+
+function directoryWithLog(): string {
+  const { dataDirectory } = readConfig(process.env);
+  if (existsSync(join(dataDirectory, 'log.db'))) return dataDirectory;
+  throw new Refusal(`There is no log in ${dataDirectory}.`);
 }

@@ -29,7 +29,7 @@ const foreseen = new Set([
 
 export function describeFailure(error: unknown): Failure {
   if (error instanceof CommanderError) {
-    return { message: error.message.replace(/^error: /, ''), exitCode: 2 };
+    return { message: error.message.replace(/^error: /, '').replaceAll('\n', ' '), exitCode: 2 };
   }
   if (!(error instanceof Error)) return { message: String(error), exitCode: 1 };
   if (usage.has(error.name)) return { message: error.message, exitCode: 2 };

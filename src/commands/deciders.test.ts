@@ -9,8 +9,8 @@ import { type ProductCommand, product } from './products.ts';
 import { type UserCommand, user } from './users.ts';
 
 // What holds for every decider, over random histories. A failing run prints its seed: put it in
-// TEST_SEED to have the same run again.
-const seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+// SEED to have the same run again.
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const runs = 300;
 const commandsPerRun = 12;
 

@@ -6,7 +6,9 @@ import { decrypt, encrypt, type Key, keyIdOf, newKeyBytes } from './cipher.ts';
 export class UnknownWrappingKey extends Error {
   override readonly name = 'UnknownWrappingKey';
   constructor(keyId: string) {
-    super(`No secret in CRYPTO_SECRET opens what the key ${keyId} has wrapped.`);
+    super(
+      `No secret of CRYPTO_SECRET, or of secrets.json without it, opens what ${keyId} has wrapped.`,
+    );
   }
 }
 

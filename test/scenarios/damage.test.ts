@@ -36,6 +36,13 @@ async function expectRefusal(message: RegExp) {
   expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(message) });
 }
 
+/** Those whose text in the file belongs to no other event: two deletions of one room read alike. */
+function withDataOfTheirOwn(events: Awaited<ReturnType<typeof readLog>>) {
+  const counts = new Map<string, number>();
+  for (const { data } of events) counts.set(data, (counts.get(data) ?? 0) + 1);
+  return events.filter(({ data }) => counts.get(data) === 1);
+}
+
 function* placesOf(text: string, bytes: Buffer): Generator<number> {
   for (let place = bytes.indexOf(text); place >= 0; place = bytes.indexOf(text, place + 1)) {
     yield place;
@@ -45,7 +52,9 @@ function* placesOf(text: string, bytes: Buffer): Generator<number> {
 describe('a log in which one bit has turned over', () => {
   test('in the data of an event is refused at the start, with the position', async () => {
     const { random, head } = await run(200, 'SIGTERM');
-    const { position, data } = random.pick((await readLog(temporary.path)).slice(0, head));
+    const { position, data } = random.pick(
+      withDataOfTheirOwn((await readLog(temporary.path)).slice(0, head)),
+    );
     const bytes = readFileSync(fileOf('log.db'));
     const offset = random.below(data.length);
     const bit = 2 ** random.below(7);

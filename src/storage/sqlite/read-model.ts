@@ -177,7 +177,7 @@ function isIntact(file: string): boolean {
 
 /** Removes a database file with its WAL. */
 export function removeFile(file: string): void {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
 }
 
 function replaceTable(live: Database, table: string) {
