@@ -2,6 +2,7 @@
 // how far it has come. With `mode: 'rebuild'` it builds rows anew beside the live ones and swaps.
 import { join } from 'node:path';
 import { registry } from './events/index.ts';
+import type { EventLog } from './kernel/event-log.ts';
 import { createProjector, type Progress } from './kernel/projector.ts';
 import { refuseShortenedLog } from './kernel/projector-start.ts';
 import type { BesideReadModel } from './kernel/read-model.ts';
@@ -16,8 +17,8 @@ import { openLogReader } from './storage/sqlite/event-log.ts';
 import { takeWriterLock } from './storage/sqlite/lock.ts';
 import { openReadModel, openReadModelBeside, removeFile } from './storage/sqlite/read-model.ts';
 import { onlyDurable } from './storage/sqlite/only-durable.ts';
+import { persistWal } from './storage/sqlite/persist-wal.ts';
 import { openVaultReader } from './storage/sqlite/vault-reader.ts';
-import { openWalSync } from './storage/sqlite/wal-sync.ts';
 import { createWakeUp } from './storage/wake-up.ts';
 import { serveRequests, tellNews } from './storage/worker-client.ts';
 
@@ -99,34 +100,37 @@ async function follow(settings: ReadSideSettings, durable: Position) {
   };
 }
 
-/** Resumes where an interrupted rebuild of the same projections stood. */
+/**
+ * Resumes where an interrupted rebuild of the same projections stood. Rows may not know more than a log
+ * that has lost what was not yet durable: without a server everything is made durable first; beside
+ * one the rebuild goes no further than the live rows, which are never ahead of what is durable.
+ */
 async function rebuildBeside(settings: ReadSideSettings, names: readonly string[]): Promise<void> {
-  const { log, keyring, close } = openSources(settings);
+  const { log: whole, keyring, close } = openSources(settings);
   const chosen = projections.filter(({ name }) => names.includes(name));
   const file = join(settings.directory, `rebuild-${names.toSorted().join('-')}.db`);
   const beside = openReadModelBeside(file, join(settings.directory, 'read-model.db'), chosen);
-  const projector = createProjector({
-    log,
-    keyring,
-    registry,
-    readModel: beside,
-    projections: chosen,
-    pageSize: rebuildPageSize,
-    onProgress: ({ applied }) => tell({ event: 'rebuilt-so-far', position: applied }),
-  });
-  // Rows may not know more than a log that has lost what was not yet durable.
-  const syncLog = async () => (await openWalSync(join(settings.directory, 'log.db'))).close();
-  const swap: BesideReadModel['swap'] = (projections, catchUp) =>
-    beside.swap(projections, async (to) => {
-      await catchUp(to);
-      await syncLog();
-    });
-  // Without a server, and with all of them anew, the file as a whole can take the live one's place.
-  const lock = chosen.length === projections.length ? lockIfFree(settings.directory) : undefined;
+  const lock = lockIfFree(settings.directory);
   try {
-    if (lock) {
-      await reach(projector, await log.head());
-      await syncLog();
+    let end = lock ? await durableHead(settings.directory, whole) : beside.liveHead();
+    const log = onlyDurable(whole, () => end);
+    const projector = createProjector({
+      log,
+      keyring,
+      registry,
+      readModel: beside,
+      projections: chosen,
+      pageSize: rebuildPageSize,
+      onProgress: ({ applied }) => tell({ event: 'rebuilt-so-far', position: applied }),
+    });
+    const swap: BesideReadModel['swap'] = (projections, catchUp) =>
+      beside.swap(projections, async (to) => {
+        if (to > end) end = to;
+        await catchUp(to);
+      });
+    // Without a server, and with all of them anew, the file as a whole can take the live one's place.
+    if (lock && chosen.length === projections.length) {
+      await reach(projector, end);
       beside.takeOver();
     } else {
       await rebuild({ log, projector, beside: { ...beside, swap }, projections: names });
@@ -137,6 +141,13 @@ async function rebuildBeside(settings: ReadSideSettings, names: readonly string[
     close();
   }
   removeFile(file);
+}
+
+/** Where the log ends, once all of it is durable; nobody may be writing to it. */
+async function durableHead(directory: string, log: Pick<EventLog, 'head'>): Promise<Position> {
+  const head = await log.head();
+  persistWal(join(directory, 'log.db'));
+  return head;
 }
 
 function lockIfFree(directory: string): { readonly release: () => void } | undefined {

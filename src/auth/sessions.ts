@@ -2,7 +2,7 @@
 // it rotates at each use, and a second use of one ends its session.
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock, NewId } from '../kernel/time.ts';
-import type { Vault } from '../kernel/vault.ts';
+import type { PasswordChange, Vault } from '../kernel/vault.ts';
 
 export const accessTokenSeconds = 15 * 60;
 export const refreshTokenSeconds = 7 * 24 * 60 * 60;
@@ -55,13 +55,14 @@ export async function createSessions({ vault, clock, newId, secrets }: SessionPa
     /** Whether the session's access tokens have stopped working. */
     hasEnded: (id: string) => ended.has(id),
 
-    async start(personId: string): Promise<OpenedSession> {
+    /** Undefined if the password has changed since it was found to match `verifiedHash`. */
+    async start(personId: string, verifiedHash: string): Promise<OpenedSession | undefined> {
       const id = newId();
       const { hash, refreshToken } = issue(id);
       const startedAt = clock.now();
       const expiresAt = later(startedAt, refreshTokenSeconds);
-      await vault.startSession({ id, personId, refreshHash: hash, startedAt, expiresAt });
-      return { id, personId, refreshToken };
+      const session = { id, personId, refreshHash: hash, startedAt, expiresAt, verifiedHash };
+      return (await vault.startSession(session)) ? { id, personId, refreshToken } : undefined;
     },
 
     async refresh(refreshToken: string): Promise<Refreshed> {
@@ -93,11 +94,14 @@ export async function createSessions({ vault, clock, newId, secrets }: SessionPa
       await vault.endSession(id, clock.now());
     },
 
-    /** Sets the password and ends every other session of the person. */
-    async changePassword(personId: string, passwordHash: string, keepSession: string) {
-      const at = clock.now();
-      const others = await vault.changePassword({ personId, passwordHash, at, keepSession });
-      for (const id of others) ended.add(id);
+    /**
+     * Sets the password and ends every other session of the person; false, and nothing happens, if the
+     * password has changed since it was verified.
+     */
+    async changePassword(change: Omit<PasswordChange, 'at'>): Promise<boolean> {
+      const others = await vault.changePassword({ ...change, at: clock.now() });
+      for (const id of others ?? []) ended.add(id);
+      return others !== undefined;
     },
   };
 }

@@ -92,7 +92,7 @@ function users(edge: Edge) {
           return status(code, problem(set, name, message));
         }
         noteRole(outcome.id, body.role);
-        accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { ...outcome, actorId: user.id });
         tag(set, outcome.version);
         return userView(outcome.id, known(outcome));
       },

@@ -35,24 +35,24 @@ export function authHttp(edge: Edge) {
       '/register',
       async ({ body, request, set, status }) => {
         if (isCommonPassword(body.password)) return status(422, commonPassword(set, '/password'));
-        return once({ request, set, body, callerId: 'anonymous' }, personOf, async (commandId) => {
+        return once({ request, set, body, callerId: 'anonymous' }, personOf, async (repeatable) => {
           const taken = problem(
             set,
             'EMAIL_TAKEN',
             'There is an account with this address already.',
           );
           const email = body.email.trim();
-          const isTaken = commandId === undefined && (await holderOf(edge, email)) !== undefined;
+          const isTaken = repeatable === undefined && (await holderOf(edge, email)) !== undefined;
           if (isTaken) return status(409, taken);
           const id = newId();
           const hash = await passwords.hash(body.password);
           const command = { type: 'RegisterUser', email, name: body.name.trim() } as const;
-          const context = { ...contextOf(set, id, commandId), isNew: true };
+          const context = { ...contextOf(set, id, repeatable), isNew: true };
           const outcome = await registration.register(id, hash, () =>
             commands.users(id, command, context),
           );
           if (!outcome.ok) return status(409, taken);
-          accepted(edge, set, { position: outcome.position, actorId: outcome.id });
+          accepted(edge, set, { ...outcome, actorId: outcome.id });
           tag(set, outcome.version);
           return status(201, userView(outcome.id, known(outcome)));
         });
@@ -90,11 +90,10 @@ function signIn(edge: Edge) {
         const userId = holder && idOf(holder);
         const hash = userId && (await edge.passwordHashOf(userId));
         const isMatch = await passwords.matches(body.password, hash);
-        if (!isMatch || !userId)
+        const session = isMatch && userId && hash ? await sessions.start(userId, hash) : undefined;
+        const answer = session && (await signedIn(session.personId, session.id));
+        if (!session || !answer)
           return status(401, unauthorized(set, 'Address or password is wrong.'));
-        const session = await sessions.start(userId);
-        const answer = await signedIn(userId, session.id);
-        if (!answer) return status(401, unauthorized(set, 'Address or password is wrong.'));
         keepCookie(edge, cookie.refold_refresh, session.refreshToken);
         return answer;
       },

@@ -82,7 +82,7 @@ export function chatHttp(edge: Edge) {
         once(
           { request, set, body, callerId: user.id },
           () => user.id,
-          async (commandId) => {
+          async (repeatable) => {
             const author = await commands.users.load(user.id);
             if (author.state.status !== 'registered')
               return status(404, problem(set, 'NOT_FOUND', 'This account no longer exists.'));
@@ -92,11 +92,11 @@ export function chatHttp(edge: Edge) {
               text: body.text,
               by: user,
             } as const;
-            const context = { ...contextOf(set, user.id, commandId), isNew: true };
+            const context = { ...contextOf(set, user.id, repeatable), isNew: true };
             const outcome = await commands.messages(newId(), command, context);
             if (!outcome.ok)
               return status(409, problem(set, 'CONFLICT', 'This message exists already.'));
-            accepted(edge, set, { position: outcome.position, actorId: user.id });
+            accepted(edge, set, { ...outcome, actorId: user.id });
             tag(set, outcome.version);
             return status(201, messageView(outcome.id, known(outcome), author.state.name));
           },
@@ -119,7 +119,7 @@ export function chatHttp(edge: Edge) {
           if (outcome.rejection === 'stale') return status(412, stale(set));
           return status(refusals[outcome.rejection][0], refuse(set, outcome.rejection));
         }
-        accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { ...outcome, actorId: user.id });
         return status(204, undefined);
       },
       {

@@ -11,7 +11,7 @@ import type { Position, Version } from '../kernel/stream.ts';
 import type { Queries } from '../queries/index.ts';
 import type { Access } from './access.ts';
 import type { Freshness } from './freshness.ts';
-import type { Once } from './idempotency.ts';
+import type { CommandIdentity, Once } from './idempotency.ts';
 import { problem, requestIdHeader, type Set } from './problem.ts';
 import type { Limits } from './rate-limit.ts';
 import type { Tokens } from './tokens.ts';
@@ -36,9 +36,9 @@ export type Edge = {
 };
 
 /** The request is the cause and the correlation of the events it leads to. */
-export function contextOf(set: Set, actorId: string, commandId?: string): CommandContext {
+export function contextOf(set: Set, actorId: string, command?: CommandIdentity): CommandContext {
   const requestId = String(set.headers[requestIdHeader]);
-  return { actorId, correlationId: requestId, causationId: requestId, commandId };
+  return { actorId, correlationId: requestId, causationId: requestId, ...command };
 }
 
 /** The version a client saw, from `If-Match`; one that no stream has for a tag we never gave. */
@@ -53,13 +53,21 @@ export function tag(set: Set, version: number): void {
   set.headers['etag'] = `"${version}"`;
 }
 
+type Accepted = {
+  readonly position: Position;
+  readonly actorId: string;
+  /** The log knew the command already, though nobody kept the answer. */
+  readonly isRepeated?: boolean;
+};
+
 /** Tells the client where its command stands in the log; every read from now on will see it. */
 export function accepted(
   { freshness }: Pick<Edge, 'freshness'>,
   set: Set,
-  { position, actorId }: { readonly position: Position; readonly actorId: string },
+  { position, actorId, isRepeated = false }: Accepted,
 ): void {
   set.headers['event-position'] = String(position);
+  if (isRepeated) set.headers['idempotent-replay'] = 'true';
   freshness.wrote(actorId, position);
 }
 

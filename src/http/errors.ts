@@ -4,13 +4,14 @@ import type { TSchema } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { type AnyElysia, Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
+import { keyReused } from './idempotency.ts';
 import { EdgeRefusal, problem, type Problem, requestIdHeader, type Set } from './problem.ts';
 import { pathOf } from './requests.ts';
 
 const detailsMax = 20;
 const pathLengthMax = 100;
-/** A disk that is full or fails, or files that are damaged: it may pass, and is no defect here. */
-const diskTrouble = /^SQLITE_(?:FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN)/;
+/** A disk that is full or fails, files that are damaged or locked: it may pass, and is no defect here. */
+const diskTrouble = /^SQLITE_(?:FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN|BUSY|LOCKED)/;
 const retryAfterSeconds = '1';
 
 type Answered = { readonly status: number; readonly body: Problem };
@@ -70,6 +71,10 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
     switch ((error as { name?: string }).name) {
       case 'VersionConflict':
         return refuse(409, 'CONFLICT', 'Others changed it at the same time. Try again.');
+      case 'CommandIdReused': {
+        const { status, code: name, message } = keyReused();
+        return refuse(status, name, message);
+      }
       case 'Overloaded':
         set.headers['retry-after'] = retryAfterSeconds;
         return refuse(503, 'UNAVAILABLE', 'Too much is going on at once. Try again soon.');

@@ -52,6 +52,13 @@ describe('a read', () => {
     expect(await read('ada')).toBe(503);
   });
 
+  test('of whoever wrote waits for the newest, though a later command had nothing to do', async () => {
+    const { freshness, read } = readModels();
+    freshness.wrote('ada', at(9));
+    freshness.wrote('ada', at(2));
+    expect(await read('ada')).toBe(503);
+  });
+
   test('of somebody else waits for them too, and is answered if they do not come', async () => {
     const { freshness, read, waits } = readModels();
     freshness.wrote('ada', at(6));

@@ -41,7 +41,8 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
   return {
     /** After a command, before it is answered: from now on every read waits for it. */
     wrote(userId: string, position: Position): void {
-      ownWrites.set(userId, position);
+      // A command that had nothing to do is answered with the place of an older event.
+      ownWrites.set(userId, Math.max(position, ownWrites.get(userId) ?? 0) as Position);
       if (position > newest) newest = position;
     },
 

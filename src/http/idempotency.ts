@@ -20,6 +20,9 @@ export type Repeatable = {
   readonly callerId: string;
 };
 
+/** A command that may come again, for the log to recognise. */
+export type CommandIdentity = { readonly commandId: string; readonly fingerprint: string };
+
 export type Once = ReturnType<typeof createOnce>;
 
 export function createOnce(parts: {
@@ -38,7 +41,7 @@ export function createOnce(parts: {
   return async function once<Result extends Answer>(
     repeatable: Repeatable,
     personOf: (result: Result) => string | null,
-    run: (commandId: string | undefined) => Promise<Result>,
+    run: (command: CommandIdentity | undefined) => Promise<Result>,
   ): Promise<Result> {
     const { request, set, body, callerId } = repeatable;
     const key = request.headers.get('idempotency-key');
@@ -58,7 +61,7 @@ export function createOnce(parts: {
 
     while (running.has(commandId)) await running.get(commandId);
     const first = answered(commandId, requestDigest, async () => {
-      const result = await run(commandId);
+      const result = await run({ commandId, fingerprint: requestDigest });
       await keep(
         commandId,
         requestDigest,
@@ -89,11 +92,7 @@ export function createOnce(parts: {
     const kept = await vault.answerTo(commandId);
     if (!kept || kept.expiresAt < clock.now()) return run();
     if (kept.requestDigest !== requestDigest) {
-      throw new EdgeRefusal(
-        422,
-        'IDEMPOTENCY_KEY_REUSED',
-        'This Idempotency-Key was used for another request.',
-      );
+      throw keyReused();
     }
     const text = kept.personId === null ? kept.sealed : await open(kept.sealed, commandId);
     return { kept: JSON.parse(text) as Kept };
@@ -123,6 +122,12 @@ export function createOnce(parts: {
     const expiresAt = new Date(Date.parse(clock.now()) + keptMs).toISOString();
     await vault.keepAnswer({ commandId, personId, requestDigest, sealed, expiresAt });
   }
+}
+
+/** The same key for something else, as the kept answer or the log can tell. */
+export function keyReused(): EdgeRefusal {
+  const message = 'This Idempotency-Key was used for another request.';
+  return new EdgeRefusal(422, 'IDEMPOTENCY_KEY_REUSED', message);
 }
 
 const placeOf = (commandId: string) => `answer/${commandId}`;

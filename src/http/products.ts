@@ -130,7 +130,7 @@ function productWrites(edge: Edge) {
         once(
           { request, set, body, callerId: user.id },
           () => user.id,
-          async (commandId) => {
+          async (repeatable) => {
             const command = {
               type: 'CreateProduct',
               name: body.name.trim(),
@@ -138,14 +138,14 @@ function productWrites(edge: Edge) {
               priceCents: toCents(body.price),
               by: user,
             } as const;
-            const context = { ...contextOf(set, user.id, commandId), isNew: true };
+            const context = { ...contextOf(set, user.id, repeatable), isNew: true };
             const outcome = await commands.products(newId(), command, context);
             if (!outcome.ok) {
               return outcome.rejection === 'sku-taken'
                 ? status(409, refuse(set, outcome.rejection))
                 : status(409, problem(set, 'CONFLICT', 'This product exists already.'));
             }
-            accepted(edge, set, { position: outcome.position, actorId: user.id });
+            accepted(edge, set, { ...outcome, actorId: user.id });
             tag(set, outcome.version);
             set.headers['location'] = `/products/${outcome.id}`;
             return status(201, productView(outcome.id, known(outcome)));
@@ -173,7 +173,7 @@ function productWrites(edge: Edge) {
           if (outcome.rejection === 'stale') return status(412, stale(set));
           return status(refusals[outcome.rejection][0], refuse(set, outcome.rejection));
         }
-        accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { ...outcome, actorId: user.id });
         tag(set, outcome.version);
         return productView(outcome.id, known(outcome));
       },
@@ -198,7 +198,7 @@ function productWrites(edge: Edge) {
           if (outcome.rejection === 'stale') return status(412, stale(set));
           return status(refusals[outcome.rejection][0], refuse(set, outcome.rejection));
         }
-        accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { ...outcome, actorId: user.id });
         return status(204, undefined);
       },
       {

@@ -44,7 +44,7 @@ export function profileHttp(edge: Edge) {
         if (!outcome.ok) {
           return outcome.rejection === 'stale' ? status(412, stale(set)) : status(404, gone(set));
         }
-        accepted(edge, set, { position: outcome.position, actorId: user.id });
+        accepted(edge, set, { ...outcome, actorId: user.id });
         tag(set, outcome.version);
         return userView(user.id, known(outcome));
       },
@@ -63,20 +63,27 @@ export function profileHttp(edge: Edge) {
         return once(
           { request, set, body, callerId: user.id },
           () => user.id,
-          async (commandId) => {
+          async (repeatable) => {
             const hash = await edge.passwordHashOf(user.id);
-            if (!(await passwords.matches(body.currentPassword, hash))) {
+            const isMatch = await passwords.matches(body.currentPassword, hash);
+            const isChanged =
+              isMatch &&
+              (await sessions.changePassword({
+                personId: user.id,
+                passwordHash: await passwords.hash(body.newPassword),
+                verifiedHash: hash!,
+                keepSession: user.sessionId,
+              }));
+            if (!isChanged) {
               return status(
                 403,
                 problem(set, 'WRONG_PASSWORD', 'The current password is another.'),
               );
             }
-            const next = await passwords.hash(body.newPassword);
-            await sessions.changePassword(user.id, next, user.sessionId);
-            const context = contextOf(set, user.id, commandId);
+            const context = contextOf(set, user.id, repeatable);
             const outcome = await commands.users(user.id, { type: 'NotePasswordChange' }, context);
             if (!outcome.ok) return status(404, gone(set));
-            accepted(edge, set, { position: outcome.position, actorId: user.id });
+            accepted(edge, set, { ...outcome, actorId: user.id });
             return status(204, undefined);
           },
         );

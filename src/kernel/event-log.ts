@@ -32,6 +32,8 @@ export type Release = Claim & { readonly keepsOne: boolean };
 export type Append = {
   /** Repeating an append with the same id stores nothing and answers the first outcome. */
   readonly commandId: string | null;
+  /** Keyed digest of what the command asks for; its id with another one is refused. */
+  readonly fingerprint: string | null;
   readonly writes: readonly Write[];
   readonly take: readonly Claim[];
   readonly release: readonly Release[];
@@ -60,7 +62,8 @@ export type Refused =
       readonly expected: ExpectedVersion;
       readonly actual: Version;
     }
-  | { readonly ok: false; readonly reason: 'claim-taken' | 'last-claim'; readonly kind: string };
+  | { readonly ok: false; readonly reason: 'claim-taken' | 'last-claim'; readonly kind: string }
+  | { readonly ok: false; readonly reason: 'command-reused' };
 
 export type AppendOutcome = Appended | Refused;
 
@@ -105,6 +108,19 @@ export class VersionConflict extends Error {
     this.expected = expected;
     this.actual = actual;
   }
+}
+
+/** The id of a command that was stored came back with another command. */
+export class CommandIdReused extends Error {
+  override readonly name = 'CommandIdReused';
+  constructor() {
+    super('This command id belongs to another command.');
+  }
+}
+
+/** Whether a command that comes with the id of a stored one is that one, as far as is known. */
+export function isSameCommand(stored: string | null, given: string | null): boolean {
+  return stored === null || given === null || stored === given;
 }
 
 /** Whether a stream at version `actual` is what the writer expects it to be. */

@@ -7,7 +7,7 @@ import { countingIds, steerableClock } from '../testing/clock.ts';
 import { keysInMemory } from '../testing/keys.ts';
 import { appendOf } from '../testing/log.ts';
 import { accept, type Decider, reject } from './decider.ts';
-import { VersionConflict } from './event-log.ts';
+import { CommandIdReused, VersionConflict } from './event-log.ts';
 import { createEventStore } from './event-store.ts';
 import { event, type EventOf } from './event.ts';
 import { type CommandContext, commandHandler, type Folded } from './handle-command.ts';
@@ -282,6 +282,17 @@ describe('a command with an id of its own', () => {
     const first = await handle('a', { type: 'Pay', amount: 5 }, once);
     const again = await handle('a', { type: 'Pay', amount: 5 }, once);
     expect(again).toEqual({ ...first, isRepeated: true } as never);
+    expect(await stored()).toHaveLength(1);
+  });
+
+  test('is refused with another command, also where the rules would refuse that one', async () => {
+    const { handle, stored } = purses();
+    await handle('a', { type: 'Pay', amount: 5 }, { ...once, fingerprint: 'pay' });
+    const spend = { ...once, fingerprint: 'spend' };
+    for (const amount of [1, 1_000]) {
+      const outcome = handle('a', { type: 'Spend', amount }, spend);
+      await expect(outcome).rejects.toBeInstanceOf(CommandIdReused);
+    }
     expect(await stored()).toHaveLength(1);
   });
 

@@ -3,6 +3,7 @@ import type { Claims, Decider } from './decider.ts';
 import {
   type Append,
   type Appended,
+  CommandIdReused,
   type ExpectedVersion,
   type Refused,
   VersionConflict,
@@ -36,6 +37,8 @@ export type StateCache = {
 export type CommandContext = EventMetadata & {
   /** Repeating a command with the same id is answered like the first and stores nothing. */
   readonly commandId?: string | undefined;
+  /** Keyed digest of what is asked for, to notice the id of another command. */
+  readonly fingerprint?: string | undefined;
   /** The version the caller saw; at any other the command is refused as `stale`. */
   readonly ifVersion?: Version | undefined;
   /** The caller has just made the id: there is nothing to load. */
@@ -57,8 +60,8 @@ export type CommandHandlerParts = {
 
 /**
  * The handler of one decider's commands.
- * It throws `VersionConflict` when others kept appending first, and `Overloaded` when the log's
- * queue is full; everything the domain foresees is in the outcome.
+ * It throws `VersionConflict` when others kept appending first, `CommandIdReused` when the id is that of
+ * another command, and `Overloaded` when the log's queue is full; everything the domain foresees is in the outcome.
  */
 export function commandHandler<State, Command, Event extends DomainEvent, Rejection extends string>(
   parts: CommandHandlerParts,
@@ -128,9 +131,11 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
       if (outcome.ok) {
         if (outcome.isRepeated) return repeated(outcome);
         const after = fold(decider, before, decision.events, outcome);
-        remember(stream, after);
+        // Most subjects are never changed again; the next command of one that is loads it.
+        if (!context.isNew) remember(stream, after);
         return { ok: true, id, isRepeated: false, ...after };
       }
+      if (outcome.reason === 'command-reused') throw new CommandIdReused();
       if (outcome.reason !== 'version') return refusal(outcome, decision.claims);
       cache.delete(stream);
       if (attempt === attemptsMax) {
@@ -143,18 +148,20 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
    * What refuses a command may be its own first run. The log looks at command ids before all else,
    * so an append that nothing else could let through tells.
    */
-  async function firstOutcome(stream: StreamName, { commandId }: CommandContext) {
+  async function firstOutcome(stream: StreamName, { commandId, fingerprint }: CommandContext) {
     if (commandId === undefined) return undefined;
     const writes = [{ stream, expected: never, events: [] }];
     const time = parts.clock.now();
     const outcome = await store.append({
       commandId,
+      fingerprint: fingerprint ?? null,
       writes,
       take: [],
       release: [],
       meta: '{}',
       time,
     });
+    if (!outcome.ok && outcome.reason === 'command-reused') throw new CommandIdReused();
     return outcome.ok ? repeated(outcome) : undefined;
   }
 
@@ -177,7 +184,7 @@ async function toAppend<Rejection extends string>(
   { store, clock, newId, digest }: CommandHandlerParts,
   { stream, expected, events, claims, context }: Intent<Rejection>,
 ): Promise<Append> {
-  const { actorId, correlationId, causationId, commandId = null } = context;
+  const { actorId, correlationId, causationId, commandId = null, fingerprint = null } = context;
   const encoded = [];
   for (const event of events) {
     encoded.push(await store.registry.encode(event, { id: newId(), stream }, store.keyring));
@@ -189,6 +196,7 @@ async function toAppend<Rejection extends string>(
   });
   return {
     commandId,
+    fingerprint,
     writes: [{ stream, expected, events: encoded }],
     take: claims?.take?.map(claim) ?? [],
     release: claims?.release?.map((one) => ({ ...claim(one), keepsOne: 'orElse' in one })) ?? [],
@@ -199,7 +207,7 @@ async function toAppend<Rejection extends string>(
 
 /** Answers with the rejection that the decider tied to the claim it did not get. */
 function refusal<Rejection extends string>(
-  refused: Exclude<Refused, { reason: 'version' }>,
+  refused: Extract<Refused, { reason: 'claim-taken' | 'last-claim' }>,
   claims: Claims<Rejection> | undefined,
 ) {
   const candidates = refused.reason === 'claim-taken' ? claims?.take : claims?.release;

@@ -22,6 +22,19 @@ export type Session = {
   readonly expiresAt: Timestamp;
 };
 
+/** Verifying takes so long that the password may change meanwhile. */
+export type Verified = {
+  /** The hash that the person's password was found to match. */
+  readonly verifiedHash: string;
+};
+
+export type PasswordChange = Verified & {
+  readonly personId: string;
+  readonly passwordHash: string;
+  readonly at: Timestamp;
+  readonly keepSession: string;
+};
+
 export type Rotation = {
   readonly id: string;
   readonly refreshHash: string;
@@ -57,15 +70,14 @@ export type Vault = {
   readonly keysById: (keyIds: readonly string[]) => Promise<readonly WrappedKey[]>;
 
   readonly passwordHashOf: (personId: string) => Promise<string | undefined>;
-  /** Ends every session of the person but one, and answers the ids of those it ended. */
-  readonly changePassword: (change: {
-    readonly personId: string;
-    readonly passwordHash: string;
-    readonly at: Timestamp;
-    readonly keepSession: string;
-  }) => Promise<readonly string[]>;
+  /**
+   * Ends every session of the person but one, and answers the ids of those it ended; undefined, and
+   * nothing happens, if the password is no longer the one that was verified.
+   */
+  readonly changePassword: (change: PasswordChange) => Promise<readonly string[] | undefined>;
 
-  readonly startSession: (session: Session) => Promise<void>;
+  /** False, and there is no session, if the password is no longer the one that was verified. */
+  readonly startSession: (session: Session & Verified) => Promise<boolean>;
   readonly rotateSession: (rotation: Rotation) => Promise<RotationOutcome>;
   readonly endSession: (id: string, at: Timestamp) => Promise<void>;
   /** Ids of the sessions that ended at or after a time: their access tokens may still be unexpired. */

@@ -23,6 +23,7 @@ export function write(id: string, count = 1, expected: Write['expected'] = 'any'
 export function appendOf(writes: Write | readonly Write[], rest: Partial<Append> = {}): Append {
   return {
     commandId: null,
+    fingerprint: null,
     writes: Array.isArray(writes) ? writes : [writes as Write],
     take: [],
     release: [],

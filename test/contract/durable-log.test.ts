@@ -1,13 +1,14 @@
 // What is acknowledged has been synced, and nobody sees anything earlier.
 import { describe, expect, spyOn, test } from 'bun:test';
-import { statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { logStart, noEvents, type Position } from '../../src/kernel/stream.ts';
 import { createDurableLog, LogNotDurable } from '../../src/storage/sqlite/durable-log.ts';
 import { openLogReader } from '../../src/storage/sqlite/event-log.ts';
 import { openLogWriter } from '../../src/storage/sqlite/log-writer.ts';
 import { onlyDurable } from '../../src/storage/sqlite/only-durable.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
+import { openWalSync } from '../../src/storage/sqlite/wal-sync.ts';
 import { appendOf, streamOf, write } from '../../src/testing/log.ts';
 import { logFile, logMigrations } from './log-file.ts';
 
@@ -108,21 +109,74 @@ describe('an append', () => {
   });
 });
 
+describe('syncing a WAL', () => {
+  test('is done by the system, which refuses it for what is no file', async () => {
+    const file = join(at.directory, 'pipe');
+    expect(await Bun.spawn(['mkfifo', `${file}-wal`]).exited).toBe(0);
+    const wal = await openWalSync(file);
+    const failure = await wal.sync().catch((error: Error) => error);
+    expect(failure).toMatchObject({ code: 'EINVAL' });
+    await wal.close();
+  });
+});
+
 describe('a data directory', () => {
   test('has the WAL of its log synced by every append', async () => {
-    const handle = await open(import.meta.path);
-    const datasync = spyOn(Object.getPrototypeOf(handle), 'datasync'); // calls through
-    await handle.close();
+    const { log, close } = await openSqliteStorage(at.directory, () => {});
+    const postMessage = spyOn(Worker.prototype, 'postMessage'); // calls through
     try {
-      const { log, close } = await openSqliteStorage(at.directory, () => {});
-      const before = datasync.mock.calls.length;
       await log.append([appendOf(write('a'))]);
       await log.append([appendOf(write('b'))]);
-      expect(datasync.mock.calls.length - before).toBe(2);
-      await close();
+      const asked = postMessage.mock.calls.map(([message]) => JSON.parse(message) as object);
+      expect(asked).toMatchObject([{ name: 'sync' }, { name: 'sync' }]);
     } finally {
-      datasync.mockRestore();
+      postMessage.mockRestore();
+      await close();
     }
+  });
+
+  test('appends while the runtime hashes passwords', async () => {
+    const { log, close } = await openSqliteStorage(at.directory, () => {});
+    let hashed = 0;
+    const hashes = Array.from({ length: 24 }, async () => {
+      await Bun.password.hash('password', { algorithm: 'argon2id', memoryCost: 19_456 });
+      hashed += 1;
+    });
+    await log.append([appendOf(write('a'))]);
+    expect(hashed).toBeLessThan(hashes.length / 2);
+    await Promise.all(hashes);
+    await close();
+  });
+
+  test('writes its WAL anew when it is opened, since no disk may have what the system remembers', async () => {
+    const first = await openSqliteStorage(at.directory, () => {});
+    await first.close();
+    const writer = openLogWriter(at.file, logMigrations);
+    writer.append([appendOf(write('a', 3))]);
+    const wal = `${at.file}-wal`;
+    const before = readFileSync(wal);
+    const longAgo = new Date('2020-01-01T00:00:00Z');
+    utimesSync(wal, longAgo, longAgo);
+    const { log, close } = await openSqliteStorage(at.directory, () => {});
+    expect(statSync(wal).mtime.getTime()).toBeGreaterThan(longAgo.getTime());
+    expect(readFileSync(wal)).toEqual(before);
+    expect(await log.head()).toBe(3 as Position);
+    await close();
+    writer.close();
+  });
+
+  test('takes no more once somebody has deleted the WAL', async () => {
+    const failures: Error[] = [];
+    const { log, close } = await openSqliteStorage(at.directory, (error) => failures.push(error));
+    await log.append([appendOf(write('a'))]);
+    rmSync(`${at.file}-wal`);
+    for (const stream of ['b', 'c']) {
+      const failure = await log.append([appendOf(write(stream))]).catch((error: Error) => error);
+      expect(failure).toBeInstanceOf(LogNotDurable);
+    }
+    expect(failures).toHaveLength(1);
+    expect(await log.head()).toBe(1 as Position);
+    await close();
   });
 
   test('keeps the WAL of its log short, however much is appended', async () => {

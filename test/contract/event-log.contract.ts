@@ -294,6 +294,18 @@ export function eventLogContract(engine: string, open: () => Promise<OpenedLog> 
         expect(again).toMatchObject({ isRepeated: true, stream: streamOf('a'), version: 1 });
       });
 
+      test('is refused with another command', async () => {
+        const asked = { commandId: 'once', fingerprint: 'this' };
+        const first = await append(write('a'), asked);
+        const other = await append(write('b'), { ...asked, fingerprint: 'that' });
+        expect(other).toEqual({ ok: false, reason: 'command-reused' });
+        expect(await append(write('a'), asked)).toEqual({
+          ...first,
+          isRepeated: true,
+        } as AppendOutcome);
+        expect(await log.head()).toBe(at(1));
+      });
+
       test('repeats within one batch', async () => {
         const twice = [write('a'), write('a')].map((one) => appendOf(one, { commandId: 'once' }));
         expect((await log.append(twice)).map(kindOf)).toEqual(['ok', 'repeated']);

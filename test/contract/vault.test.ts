@@ -53,7 +53,8 @@ describe('what was deleted from the SQLite vault', () => {
       });
     }
     const session = { id: 's', personId: 'person-7', refreshHash: 'REFRESH-7', startedAt: at };
-    await first.vault.startSession({ ...session, expiresAt: at });
+    const verifiedHash = 'HASH-7-';
+    await first.vault.startSession({ ...session, verifiedHash, expiresAt: at });
     await first.vault.keepAnswer({
       commandId: 'c',
       personId: 'person-7',

@@ -1,4 +1,6 @@
+import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { join } from 'node:path';
 import { userStream } from '../../src/events/users.ts';
 import {
   promote,
@@ -133,6 +135,21 @@ describe('a key that was used', () => {
       expect(response.headers.has('idempotent-replay')).toBe(false);
       await expectProblem(response, 422, 'IDEMPOTENCY_KEY_REUSED');
     }
+  });
+
+  test('is known by the log though its answer was not kept', async () => {
+    const key = crypto.randomUUID();
+    const json = { email: newEmail(), name: 'Ada', password: testPassword };
+    const command = { route: 'POST /auth/register', key } as const;
+    const first = await post({ ...command, json });
+    const vault = new Database(join(server.directory, 'vault.db'));
+    vault.run('PRAGMA busy_timeout = 5000');
+    vault.run('DELETE FROM answers');
+    vault.close();
+    const other = await post({ ...command, json: { ...json, email: newEmail(), name: 'Eve' } });
+    expect(await other.clone().text()).not.toContain(json.email);
+    await expectProblem(other, 422, 'IDEMPOTENCY_KEY_REUSED');
+    await expectOneAnswer([first, await post({ ...command, json })], 201);
   });
 
   test('is refused at another address', async () => {

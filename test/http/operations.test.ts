@@ -1,7 +1,9 @@
+import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { startServer, type TestServer } from '../../src/testing/server.ts';
+import { join } from 'node:path';
+import { signUp, startServer, type TestServer } from '../../src/testing/server.ts';
 import { watchAnswers } from './declared.ts';
-import { send } from './requests.ts';
+import { expectProblem, newSku, send } from './requests.ts';
 
 const answers = watchAnswers();
 let server: TestServer;
@@ -33,6 +35,22 @@ describe('a server that runs', () => {
     const response = await send(server.url, `HEAD ${path as '/health'}`);
     expect(response.status).toBe(200);
     expect(await response.text()).toBe('');
+  });
+});
+
+describe('a store that somebody else holds', () => {
+  test('refuses commands for a while, and holds up nothing else', async () => {
+    const { client, accessToken: token } = await signUp(server.url);
+    const json = { name: 'Mug', price: 1, sku: newSku() };
+    const other = new Database(join(server.directory, 'log.db'));
+    other.run('BEGIN IMMEDIATE');
+    const refused = await send(server.url, 'POST /products', { token, json });
+    await expectProblem(refused, 503, 'UNAVAILABLE');
+    expect(refused.headers.get('retry-after')).toMatch(/^[1-9]/);
+    expect((await send(server.url, 'GET /health')).status).toBe(200);
+    other.run('ROLLBACK');
+    other.close();
+    expect((await client.products.post(json)).status).toBe(201);
   });
 });
 

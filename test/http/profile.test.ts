@@ -93,6 +93,42 @@ describe('changing the password', () => {
     await expectProblem(refused, 401, 'UNAUTHORIZED');
   });
 
+  test('leaves no session that was begun with the old one meanwhile', async () => {
+    const { email, client, accessToken } = await signUp(server.url);
+    const json = { email, password: testPassword };
+    let isChanged = false;
+    const passwords = { currentPassword: testPassword, newPassword: next };
+    const change = client.profile.password.post(passwords).finally(() => (isChanged = true));
+    const tokens: string[] = [];
+    const signInAgainAndAgain = async () => {
+      while (!isChanged) {
+        const login = await send(server.url, 'POST /auth/login', { json });
+        if (login.ok) tokens.push(((await login.json()) as { accessToken: string }).accessToken);
+      }
+    };
+    await Promise.all(Array.from({ length: 6 }, signInAgainAndAgain));
+    expect((await change).status).toBe(204);
+    for (const token of tokens) {
+      expect((await send(server.url, 'GET /profile', { token })).status).toBe(401);
+    }
+    const own = await send(server.url, 'GET /profile', { token: accessToken });
+    expect(own.status).toBe(200);
+  });
+
+  test('by two at once succeeds for one', async () => {
+    const { email, accessToken } = await signUp(server.url);
+    const passwords = [next, `${next} as well`];
+    const responses = await Promise.all(
+      passwords.map((newPassword) =>
+        change(accessToken, { currentPassword: testPassword, newPassword }),
+      ),
+    );
+    const statuses = responses.map(({ status }) => status);
+    expect(statuses.toSorted()).toEqual([204, 403]);
+    const winner = passwords[statuses.indexOf(204)]!;
+    expect((await signIn(server.url, email, winner)).accessToken).toBeString();
+  });
+
   test('is refused when the current one is wrong, and changes nothing', async () => {
     const { email, accessToken } = await signUp(server.url);
     const response = await change(accessToken, { currentPassword: 'wrong', newPassword: next });

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { signUpActors } from '../../src/testing/actors.ts';
+import { join } from 'node:path';
+import { productStream } from '../../src/events/products.ts';
+import { migrationsFolder } from '../../src/storage/migrate.ts';
+import { openLogWriter } from '../../src/storage/sqlite/log-writer.ts';
+import { caughtUp, signUpActors } from '../../src/testing/actors.ts';
 import { runCommand } from '../../src/testing/command-line.ts';
 import { contradictions, createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
+import { appendOf } from '../../src/testing/log.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
 import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
@@ -60,6 +65,34 @@ describe('a second server on the same data directory', () => {
     );
     expect(winners).toHaveLength(1);
     for (const loser of losers) expect(loser).toContain('is in use by process');
+  });
+});
+
+describe('a rebuild beside a server', () => {
+  test('knows nothing that the server has not synced', async () => {
+    const server = await start();
+    const { admin } = await signUpActors(server, 1);
+    const { length: head } = await readLog(server.directory);
+    await caughtUp(server.url, admin.accessToken, head);
+    const rows = dumpReadModels(server.directory);
+    const writer = openLogWriter(
+      join(server.directory, 'log.db'),
+      migrationsFolder('log', 'sqlite'),
+    );
+    const data = JSON.stringify({ name: 'Ghost', sku: 'G', priceCents: 1, createdBy: 'ada' });
+    const event = { id: 'ghost', type: 'ProductCreated', schemaVersion: 1, data };
+    const stream = productStream('ghost');
+    writer.append([appendOf({ stream, expected: 'none', events: [event] })]);
+
+    expect(await runCommand(['replay'], server)).toMatchObject({ exitCode: 0 });
+    expect(differences(dumpReadModels(server.directory), rows)).toEqual([]);
+    const { rebuild } = admin.client.admin.projections({ name: 'products' });
+    expect((await rebuild.post()).status).toBe(202);
+    const list = async () => (await admin.client.admin.projections.get()).data!.data;
+    while ((await list()).some(({ status }) => status === 'rebuilding'));
+    expect(differences(dumpReadModels(server.directory), rows)).toEqual([]);
+    expect(await isHealthy(server.url)).toBe(true);
+    writer.close();
   });
 });
 

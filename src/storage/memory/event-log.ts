@@ -5,6 +5,7 @@ import {
   type Appended,
   type EventLog,
   isExpected,
+  isSameCommand,
   type Refused,
   type StoredEvent,
 } from '../../kernel/event-log.ts';
@@ -15,13 +16,17 @@ export function createMemoryLog(): EventLog {
   const events: StoredEvent[] = [];
   const streams = new Map<StreamName, StoredEvent[]>();
   const claims = new Map<string, Map<string, StreamName>>();
-  const commands = new Map<string, Appended>();
+  const commands = new Map<string, { outcome: Appended; fingerprint: string | null }>();
   const eventsOf = (stream: StreamName) => streams.get(stream) ?? [];
   const claimsOf = (kind: string) => claims.get(kind) ?? new Map<string, StreamName>();
 
   function judge(append: Append): Refused | Appended | undefined {
     const first = append.commandId === null ? undefined : commands.get(append.commandId);
-    if (first) return { ...first, isRepeated: true };
+    if (first) {
+      return isSameCommand(first.fingerprint, append.fingerprint)
+        ? { ...first.outcome, isRepeated: true }
+        : { ok: false, reason: 'command-reused' };
+    }
     for (const { stream, expected } of append.writes) {
       const actual = eventsOf(stream).length as Version;
       if (!isExpected(expected, actual))
@@ -38,7 +43,8 @@ export function createMemoryLog(): EventLog {
     return undefined;
   }
 
-  function write({ commandId, writes, take, release, meta, time: proposed }: Append): Appended {
+  function write(append: Append): Appended {
+    const { commandId, fingerprint, writes, take, release, meta, time: proposed } = append;
     const newest = events.at(-1)?.time ?? '';
     const time = proposed > newest ? proposed : newest;
     for (const { stream, events: added } of writes) {
@@ -61,7 +67,7 @@ export function createMemoryLog(): EventLog {
     const position = events.length as Position;
     const version = eventsOf(stream).length as Version;
     const outcome: Appended = { ok: true, isRepeated: false, position, stream, version, time };
-    if (commandId !== null) commands.set(commandId, outcome);
+    if (commandId !== null) commands.set(commandId, { outcome, fingerprint });
     return outcome;
   }
 

@@ -26,7 +26,8 @@ const nothing: readonly never[] = [];
 type Change = Row & { readonly voids: readonly number[]; readonly mayVoidIndexed: boolean };
 /** The newest change of each name that changed hands, by kind and key. */
 type Generation = Map<string, Map<string, Change>>;
-type Indexing = { readonly generation: Generation; readonly slices: Change[][]; through: number };
+type Slice = { readonly kind: string; readonly keys: string[] };
+type Indexing = { readonly generation: Generation; readonly slices: Slice[]; through: number };
 
 /** @param generationSize Rows that are gathered before they are indexed. */
 export function openClaimBook(database: Database, generationSize = generationSizeUsual) {
@@ -111,8 +112,10 @@ export function openClaimBook(database: Database, generationSize = generationSiz
     else statements.index.run(kind, prefix, sequence);
   }
 
-  const indexSlice = database.transaction(({ slices, through }: Indexing) => {
-    for (const one of (slices.at(-1) ?? []).toSorted(byKey)) index(one);
+  const indexSlice = database.transaction(({ generation, slices, through }: Indexing) => {
+    const { kind, keys } = slices.at(-1)!;
+    const changes = generation.get(kind)!;
+    for (const key of keys.toSorted()) index(changes.get(key)!);
     if (slices.length <= 1) statements.setIndexedThrough.run(through);
   });
 
@@ -173,20 +176,15 @@ function claimStatements(database: Database) {
 }
 
 /** One slice for each first character of the keys: of digests there are 64, alike in size. */
-function slicesOf(generation: Generation): Change[][] {
-  const slices = new Map<string, Change[]>();
-  for (const [kind, keys] of generation) {
-    for (const [key, change] of keys) {
+function slicesOf(generation: Generation): Slice[] {
+  const slices = new Map<string, Slice>();
+  for (const [kind, changes] of generation) {
+    for (const key of changes.keys()) {
       const range = `${kind} ${key[0]}`;
       const slice = slices.get(range);
-      if (slice) slice.push(change);
-      else slices.set(range, [change]);
+      if (slice) slice.keys.push(key);
+      else slices.set(range, { kind, keys: [key] });
     }
   }
   return [...slices.values()];
-}
-
-function byKey(a: Change, b: Change): number {
-  if (a.key === b.key) return 0;
-  return a.key < b.key ? -1 : 1;
 }

@@ -4,7 +4,13 @@ import type { Position, StreamName, Version } from '../../kernel/stream.ts';
 export const eventColumns =
   'position, id, stream, version, type, schema_version AS schemaVersion, data, meta, time, hash';
 
-type Command = { position: Position; stream: StreamName; version: Version; time: string };
+export type StoredCommand = {
+  readonly position: Position;
+  readonly stream: StreamName;
+  readonly version: Version;
+  readonly time: string;
+  readonly fingerprint: string | null;
+};
 
 /** The writer's statements, prepared once. */
 export function logStatements(database: Database) {
@@ -22,11 +28,12 @@ export function logStatements(database: Database) {
          (position, id, stream, version, type, schema_version, data, meta, time, hash)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    command: database.query<Command, [string]>(
-      'SELECT position, stream, version, time FROM commands WHERE id = ?',
+    command: database.query<StoredCommand, [string]>(
+      'SELECT position, stream, version, time, fingerprint FROM commands WHERE id = ?',
     ),
     insertCommand: database.query(
-      'INSERT INTO commands (id, position, stream, version, time) VALUES (?, ?, ?, ?, ?)',
+      `INSERT INTO commands (id, position, stream, version, time, fingerprint)
+       VALUES (?, ?, ?, ?, ?, ?)`,
     ),
   };
 }

@@ -9,14 +9,16 @@ import {
   type AppendOutcome,
   type Appended,
   isExpected,
+  isSameCommand,
   type Refused,
   type StoredEvent,
+  type Write,
 } from '../../kernel/event-log.ts';
 import { noEvents, type Position, type StreamName, type Version } from '../../kernel/stream.ts';
 import { sha256 } from '../sha256.ts';
 import { openClaimBook } from './claim-book.ts';
 import { closeWriter, migrateFile, openForWriting, walPagesMax } from './connection.ts';
-import { eventColumns, logStatements } from './log-statements.ts';
+import { eventColumns, logStatements, type StoredCommand } from './log-statements.ts';
 
 const versionsRemembered = 50_000;
 /** How much of the chain is verified at each start; `bun run verify` checks all of it. */
@@ -24,6 +26,9 @@ const verifiedAtStart = 1_000;
 
 /** Looking at the WAL costs a little; it grows by a few pages a batch. */
 const batchesBetweenLooks = 32;
+
+/** Nobody else writes the log; who holds it all the same shall not hold the thread of the requests. */
+const busyTimeoutMs = 50;
 
 export type LogWriter = ReturnType<typeof openLogWriter>;
 
@@ -36,6 +41,7 @@ type Head = { position: Position; hash: string; time: string };
 export function openLogWriter(file: string, migrations: string, claimGenerationSize?: number) {
   const database = openForWriting(file, 'synced');
   migrateFile(database, migrations);
+  database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   const statements = logStatements(database);
   const versions = new LRUCache<StreamName, Version>({ max: versionsRemembered });
   const claims = openClaimBook(database, claimGenerationSize);
@@ -44,19 +50,25 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
   function versionOf(stream: StreamName): Version {
     const known = versions.get(stream);
     if (known !== undefined) return known;
-    const isKnown = statements.isKnown.get(stream) !== null;
-    const version = (isKnown && statements.version.get(stream)?.version) || noEvents;
+    if (statements.isKnown.get(stream) === null) return noEvents;
+    const version = statements.version.get(stream)?.version ?? noEvents;
     versions.set(stream, version);
     return version;
   }
 
-  function judge(append: Append): Refused | Appended | undefined {
+  /** Where the batch trusts its writers, the table's own constraint speaks for streams said to be new. */
+  function versionFor({ stream, expected }: Write, trusts: boolean): Version {
+    return trusts && expected === 'none' ? noEvents : versionOf(stream);
+  }
+
+  function judge(append: Append, trusts: boolean): Refused | Appended | undefined {
     if (append.commandId !== null) {
       const first = statements.command.get(append.commandId);
-      if (first) return { ok: true, isRepeated: true, ...first };
+      if (first) return outcomeAgain(first, append);
     }
-    for (const { stream, expected } of append.writes) {
-      const actual = versionOf(stream);
+    for (const write of append.writes) {
+      const { stream, expected } = write;
+      const actual = versionFor(write, trusts);
       if (!isExpected(expected, actual))
         return { ok: false, reason: 'version', stream, expected, actual };
     }
@@ -71,41 +83,63 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
     return undefined;
   }
 
-  function write(append: Append, at: Head): Appended {
-    const { commandId, writes, meta } = append;
+  function write(append: Append, at: Head, trusts: boolean): Appended {
+    const { commandId, fingerprint, writes, meta } = append;
     if (append.time > at.time) at.time = append.time;
     const { stream: first } = writes[0]!;
     let versionOfFirst = noEvents;
-    for (const { stream, events } of writes) {
-      let version = versionOf(stream);
+    for (const one of writes) {
+      const { stream, events } = one;
+      let version = versionFor(one, trusts);
       for (const event of events) {
         version = (version + 1) as Version;
         at.position = (at.position + 1) as Position;
-        const stored = { ...event, position: at.position, stream, version, meta, time: at.time };
+        const { id, type, schemaVersion, data } = event;
+        const { position, time } = at;
+        const stored = { position, id, stream, version, type, schemaVersion, data, meta, time };
         at.hash = sha256(chainText(at.hash, stored));
         statements.insertEvent.run(
-          stored.position,
-          stored.id,
+          position,
+          id,
           stream,
           version,
-          stored.type,
-          stored.schemaVersion,
-          stored.data,
+          type,
+          schemaVersion,
+          data,
           meta,
-          stored.time,
+          time,
           at.hash,
         );
       }
-      versions.set(stream, version);
+      // Most streams are never written again: one that has just begun is remembered when it is asked for.
+      if (one.expected !== 'none') versions.set(stream, version);
       if (stream === first) versionOfFirst = version;
     }
     for (const claim of append.release) claims.release(claim);
     for (const claim of append.take) claims.take(claim);
     const stored = { position: at.position, stream: first, version: versionOfFirst, time: at.time };
     if (commandId !== null) {
-      statements.insertCommand.run(commandId, stored.position, first, versionOfFirst, stored.time);
+      const { position, version, time } = stored;
+      statements.insertCommand.run(commandId, position, first, version, time, fingerprint);
     }
     return { ok: true, isRepeated: false, ...stored };
+  }
+
+  /** One transaction; when it throws, nothing of the batch is stored. */
+  function attempt(appends: readonly Append[], trusts: boolean): readonly AppendOutcome[] {
+    const at = { ...head };
+    statements.begin.run();
+    try {
+      const outcomes = appends.map((append) => judge(append, trusts) ?? write(append, at, trusts));
+      statements.commit.run();
+      head = at;
+      return outcomes;
+    } catch (error) {
+      versions.clear();
+      if (database.inTransaction) statements.rollback.run();
+      claims.reload();
+      throw error;
+    }
   }
 
   return {
@@ -113,20 +147,16 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
     /** Whether the WAL should be copied into the file before the next batch. */
     isCheckpointDue: walWatch(database),
 
-    /** One transaction; when it throws, nothing of the batch is stored. */
+    /**
+     * One transaction; when it throws, nothing of the batch is stored. New streams are as good as always
+     * new, and asking costs as much as inserting; a batch in which one is not is done again, asking.
+     */
     append(appends: readonly Append[]): readonly AppendOutcome[] {
-      const at = { ...head };
-      statements.begin.run();
       try {
-        const outcomes = appends.map((append) => judge(append) ?? write(append, at));
-        statements.commit.run();
-        head = at;
-        return outcomes;
+        return attempt(appends, true);
       } catch (error) {
-        versions.clear();
-        if (database.inTransaction) statements.rollback.run();
-        claims.reload();
-        throw error;
+        if ((error as { code?: string }).code !== 'SQLITE_CONSTRAINT_UNIQUE') throw error;
+        return attempt(appends, false);
       }
     },
 
@@ -136,6 +166,15 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
 
     close: () => closeWriter(database),
   };
+}
+
+function outcomeAgain(
+  { fingerprint, ...outcome }: StoredCommand,
+  append: Append,
+): Appended | Refused {
+  return isSameCommand(fingerprint, append.fingerprint)
+    ? { ok: true, isRepeated: true, ...outcome }
+    : { ok: false, reason: 'command-reused' };
 }
 
 /** A checkpoint that readers kept from its end is due again once as much has come on top. */

@@ -61,7 +61,11 @@ export function openReadModelBeside(
   file: string,
   liveFile: string,
   projections: readonly Projection[],
-): BesideReadModel & { readonly takeOver: () => void; readonly close: () => void } {
+): BesideReadModel & {
+  readonly liveHead: () => Position;
+  readonly takeOver: () => void;
+  readonly close: () => void;
+} {
   const own = openBeside(file);
   let isOpen = true;
   const live = openForWriting(liveFile, 'relaxed');
@@ -70,6 +74,13 @@ export function openReadModelBeside(
   for (const projection of projections) forgetOtherVersion(live, projection);
   return {
     ...own,
+    /** How far the live rows have come. */
+    liveHead: () =>
+      live
+        .query<{ position: Position }, []>(
+          'SELECT coalesce(max(position), 0) AS position FROM main.checkpoints',
+        )
+        .get()!.position,
     async swap(names, catchUp) {
       live.run('BEGIN');
       try {

@@ -25,7 +25,7 @@ export function openSnapshots(file: string): Snapshots {
   function leave() {
     if (expiresAt === undefined) return;
     expiresAt = undefined;
-    end.run();
+    if (database.inTransaction) end.run(); // a read that failed has ended it already
   }
 
   const sweep = setInterval(() => {

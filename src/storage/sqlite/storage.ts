@@ -92,11 +92,16 @@ async function openLog(
 ) {
   const file = join(directory, 'log.db');
   const writer = openLogWriter(file, migrationsFolder('log', 'sqlite'));
-  const wal = await openWalSync(file).catch((error: unknown) => {
+  const onGone = (error: Error) => {
+    durableLog?.fail(error);
+    onFailure(error);
+  };
+  let durableLog: ReturnType<typeof createDurableLog> | undefined;
+  const wal = await openWalSync(file, onGone).catch((error: unknown) => {
     writer.close();
     throw error;
   });
-  const durableLog = createDurableLog({ writer, sync: wal.sync, checkpoint, onFailure });
+  durableLog = createDurableLog({ writer, sync: wal.sync, checkpoint, onFailure });
   const close = async () => {
     await wal.close();
     writer.close();

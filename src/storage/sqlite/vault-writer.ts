@@ -66,6 +66,9 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
   const setPassword = database.query(
     'INSERT OR REPLACE INTO credentials (person_id, password_hash, changed_at) VALUES (?, ?, ?)',
   );
+  const password = database.query<{ hash: string }, [string]>(
+    'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
+  );
   const confirmPerson = database.query('UPDATE persons SET is_confirmed = 1 WHERE id = ?');
   const removePerson = database.query('DELETE FROM persons WHERE id = ?');
   const startSession = database.query(
@@ -100,12 +103,16 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
     },
     confirmPerson: (personId) => void confirmPerson.run(personId),
     removePerson: (personId) => void removePerson.run(personId),
-    changePassword({ personId, passwordHash, at, keepSession }) {
+    changePassword({ personId, passwordHash, verifiedHash, at, keepSession }) {
+      if (password.get(personId)?.hash !== verifiedHash) return undefined;
       setPassword.run(personId, passwordHash, at);
       return endOthers.all(at, personId, keepSession).map(({ id }) => id);
     },
-    startSession: ({ id, personId, refreshHash, startedAt, expiresAt }) =>
-      void startSession.run(id, personId, refreshHash, startedAt, expiresAt),
+    startSession({ id, personId, refreshHash, startedAt, expiresAt, verifiedHash }) {
+      if (password.get(personId)?.hash !== verifiedHash) return false;
+      startSession.run(id, personId, refreshHash, startedAt, expiresAt);
+      return true;
+    },
     rotateSession({ id, refreshHash, nextHash, at, expiresAt }) {
       const found = session.get(id);
       if (!found || found.ended_at !== null || found.expires_at < at) return { outcome: 'unknown' };
