@@ -96,12 +96,14 @@ describe('changing the password', () => {
   test('leaves no session that was begun with the old one meanwhile', async () => {
     const { email, client, accessToken } = await signUp(server.url);
     const json = { email, password: testPassword };
-    let isChanged = false;
+    const progress = { isChanged: false };
     const passwords = { currentPassword: testPassword, newPassword: next };
-    const change = client.profile.password.post(passwords).finally(() => (isChanged = true));
+    const change = client.profile.password
+      .post(passwords)
+      .finally(() => (progress.isChanged = true));
     const tokens: string[] = [];
     const signInAgainAndAgain = async () => {
-      while (!isChanged) {
+      while (!progress.isChanged) {
         const login = await send(server.url, 'POST /auth/login', { json });
         if (login.ok) tokens.push(((await login.json()) as { accessToken: string }).accessToken);
       }

@@ -43,22 +43,13 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
   migrateFile(database, migrations);
   database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   const statements = logStatements(database);
-  const versions = new LRUCache<StreamName, Version>({ max: versionsRemembered });
+  const versions = streamVersions(statements);
   const claims = openClaimBook(database, claimGenerationSize);
   let head = verifiedHead(database);
 
-  function versionOf(stream: StreamName): Version {
-    const known = versions.get(stream);
-    if (known !== undefined) return known;
-    if (statements.isKnown.get(stream) === null) return noEvents;
-    const version = statements.version.get(stream)?.version ?? noEvents;
-    versions.set(stream, version);
-    return version;
-  }
-
   /** Where the batch trusts its writers, the table's own constraint speaks for streams said to be new. */
   function versionFor({ stream, expected }: Write, trusts: boolean): Version {
-    return trusts && expected === 'none' ? noEvents : versionOf(stream);
+    return trusts && expected === 'none' ? noEvents : versions.of(stream);
   }
 
   function judge(append: Append, trusts: boolean): Refused | Appended | undefined {
@@ -112,7 +103,7 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
         );
       }
       // Most streams are never written again: one that has just begun is remembered when it is asked for.
-      if (one.expected !== 'none') versions.set(stream, version);
+      if (one.expected !== 'none') versions.remember(stream, version);
       if (stream === first) versionOfFirst = version;
     }
     for (const claim of append.release) claims.release(claim);
@@ -135,7 +126,7 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
       head = at;
       return outcomes;
     } catch (error) {
-      versions.clear();
+      versions.forget();
       if (database.inTransaction) statements.rollback.run();
       claims.reload();
       throw error;
@@ -165,6 +156,22 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
     maintain: claims.maintain,
 
     close: () => closeWriter(database),
+  };
+}
+
+function streamVersions(statements: ReturnType<typeof logStatements>) {
+  const known = new LRUCache<StreamName, Version>({ max: versionsRemembered });
+  return {
+    of(stream: StreamName): Version {
+      const remembered = known.get(stream);
+      if (remembered !== undefined) return remembered;
+      if (statements.isKnown.get(stream) === null) return noEvents;
+      const version = statements.version.get(stream)?.version ?? noEvents;
+      known.set(stream, version);
+      return version;
+    },
+    remember: (stream: StreamName, version: Version) => void known.set(stream, version),
+    forget: () => known.clear(),
   };
 }
 
