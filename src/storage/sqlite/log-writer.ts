@@ -89,18 +89,7 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
         const { position, time } = at;
         const stored = { position, id, stream, version, type, schemaVersion, data, meta, time };
         at.hash = sha256(chainText(at.hash, stored));
-        statements.insertEvent.run(
-          position,
-          id,
-          stream,
-          version,
-          type,
-          schemaVersion,
-          data,
-          meta,
-          time,
-          at.hash,
-        );
+        insert(statements, stored, at.hash);
       }
       // Most streams are never written again: one that has just begun is remembered when it is asked for.
       if (one.expected !== 'none') versions.remember(stream, version);
@@ -157,6 +146,15 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
 
     close: () => closeWriter(database),
   };
+}
+
+function insert(
+  { insertEvent }: ReturnType<typeof logStatements>,
+  event: Omit<StoredEvent, 'hash'>,
+  hash: string,
+) {
+  const { position, id, stream, version, type, schemaVersion, data, meta, time } = event;
+  insertEvent.run(position, id, stream, version, type, schemaVersion, data, meta, time, hash);
 }
 
 function streamVersions(statements: ReturnType<typeof logStatements>) {
