@@ -7,11 +7,12 @@ import type { Logger } from 'pino';
 import { createPasswords } from './auth/passwords.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
+import { createTickets } from './auth/tickets.ts';
 import { createCommands } from './commands/index.ts';
 import type { Config } from './config.ts';
 import { registry } from './events/index.ts';
 import type { Role, UserEvent } from './events/users.ts';
-import { createAccess } from './http/access.ts';
+import { createAccess, type User } from './http/access.ts';
 import type { Edge } from './http/edge.ts';
 import { createFreshness } from './http/freshness.ts';
 import { createOnce } from './http/idempotency.ts';
@@ -23,6 +24,7 @@ import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { Folded } from './kernel/handle-command.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
 import type { Vault } from './kernel/vault.ts';
+import { createLive } from './live.ts';
 import { projectionControl, readinessChecks, rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
 import { openReadSide } from './read-side.ts';
@@ -62,6 +64,7 @@ export async function createApplication(config: Config, logger: Logger) {
     appended(durable) {
       appendFailure = undefined;
       readSide.wake(durable);
+      live.wakeUp.signal();
     },
     failed(error) {
       appendFailure = error;
@@ -97,8 +100,14 @@ export async function createApplication(config: Config, logger: Logger) {
   });
   await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
 
+  const tickets = createTickets<User>();
+  const access = createAccess({ tokens, sessions, tickets, recentRoles });
+  const live = createLive({ log: watchedLog, store, commands, config, logger, tickets, access });
+  live.feed.start();
+
   const edge: Edge = {
-    access: createAccess({ tokens, sessions, recentRoles }),
+    access,
+    live,
     commands,
     queries,
     store,
@@ -141,6 +150,8 @@ export async function createApplication(config: Config, logger: Logger) {
     async stop(): Promise<void> {
       isStopping = true;
       clearInterval(pruning);
+      live.connections.close();
+      await live.feed.stop();
       if (http.server) await atMost(http.stop(), stopMsMax);
       await store.idle();
       await edge.freshness.caughtUp(await log.head());

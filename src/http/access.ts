@@ -5,13 +5,19 @@ import type { Sessions } from '../auth/sessions.ts';
 import type { Caller } from '../commands/caller.ts';
 import type { Role } from '../events/users.ts';
 import { problem, problems, type Set } from './problem.ts';
+import type { Tickets } from '../auth/tickets.ts';
 import type { Claims, Tokens } from './tokens.ts';
 
-export type User = Caller & { readonly sessionId: string };
+export type User = Caller & {
+  readonly sessionId: string;
+  /** When the access token expires, in seconds since 1970. */
+  readonly expiresAt: number;
+};
 
 export type AccessParts = {
   readonly tokens: Tokens;
   readonly sessions: Sessions;
+  readonly tickets: Pick<Tickets<User>, 'use'>;
   /** Roles that changed while tokens with the old one may still be unexpired. */
   readonly recentRoles: ReadonlyMap<string, Role>;
 };
@@ -28,7 +34,7 @@ export function callerOf(request: Request): User | undefined {
 
 export type Access = ReturnType<typeof createAccess>;
 
-export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
+export function createAccess({ tokens, sessions, tickets, recentRoles }: AccessParts) {
   async function identify(request: Request): Promise<User | undefined> {
     const token = bearerToken(request);
     if (token === undefined) return undefined;
@@ -43,8 +49,24 @@ export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
 
   function toUser(claims: Claims | undefined): User | undefined {
     if (!claims || sessions.hasEnded(claims.sid)) return undefined;
-    const { sub, sid, role } = claims;
-    return { id: sub, sessionId: sid, role: recentRoles.get(sub) ?? role };
+    const { sub, sid, role, exp } = claims;
+    return { id: sub, sessionId: sid, role: recentRoles.get(sub) ?? role, expiresAt: exp };
+  }
+
+  /** By header where one can be set; else by a ticket or an access token in the address, or a subprotocol. */
+  async function identifyFollower(request: Request): Promise<User | undefined> {
+    if (request.headers.has('authorization')) return identify(request);
+    const token = subprotocolToken(request) ?? new URL(request.url).searchParams.get('token');
+    if (!token) return undefined;
+    const ticketed = tickets.use(token);
+    if (ticketed) return mayGoOn(ticketed) ? ticketed : undefined;
+    return toUser(tokens.known(token) ?? (await tokens.verify(token)));
+  }
+
+  /** Whether what a user has opened may stay open: as whom they were, with the role they had. */
+  function mayGoOn({ id, sessionId, role, expiresAt }: User): boolean {
+    if (sessions.hasEnded(sessionId) || expiresAt * 1_000 <= Date.now()) return false;
+    return ranks[recentRoles.get(id) ?? role] >= ranks[role];
   }
 
   function admit(user: User | undefined, request: Request, set: Set, least: Role): void {
@@ -69,6 +91,15 @@ export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
       },
       resolve: ({ request }) => ({ user: callers.get(request)! }),
     },
+    /** Like `isAuthenticated`, for streams: browsers cannot set a header when they open one. */
+    mayFollow: {
+      detail: { security },
+      response: problems(401),
+      async transform({ request, set }) {
+        admit(await identifyFollower(request), request, set, 'user');
+      },
+      resolve: ({ request }) => ({ user: callers.get(request)! }),
+    },
     /** A signed-in user of at least this role. */
     requireRole: (least: Role) => ({
       detail: { security },
@@ -79,7 +110,13 @@ export function createAccess({ tokens, sessions, recentRoles }: AccessParts) {
       resolve: ({ request }) => ({ user: callers.get(request)! }),
     }),
   });
-  return Object.assign(plugin, { identify });
+  return Object.assign(plugin, { identify, mayGoOn });
+}
+
+/** Browsers can send a token with a WebSocket only as if it were a protocol: `bearer, <token>`. */
+function subprotocolToken(request: Request): string | undefined {
+  const offered = request.headers.get('sec-websocket-protocol') ?? '';
+  return /^\s*bearer\s*,\s*([^\s,]+)/i.exec(offered)?.[1];
 }
 
 function bearerToken(request: Request): string | undefined {

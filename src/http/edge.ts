@@ -12,6 +12,7 @@ import type { Queries } from '../queries/index.ts';
 import type { Access } from './access.ts';
 import type { Freshness } from './freshness.ts';
 import type { CommandIdentity, Once } from './idempotency.ts';
+import type { Live } from './live.ts';
 import { problem, requestIdHeader, type Set } from './problem.ts';
 import type { Limits } from './rate-limit.ts';
 import type { Tokens } from './tokens.ts';
@@ -30,6 +31,7 @@ export type Edge = {
   readonly freshness: Freshness;
   readonly once: Once;
   readonly limits: Limits;
+  readonly live: Live;
   readonly newId: NewId;
   readonly noteRole: (userId: string, role: Role) => void;
   readonly isProduction: boolean;

@@ -5,8 +5,10 @@ import { adminHttp, type ProjectionControl } from './admin.ts';
 import { authHttp } from './auth.ts';
 import { jsonBodies } from './bodies.ts';
 import { chatHttp } from './chat.ts';
+import { chatSocketHttp, socketLimits } from './chat-socket.ts';
 import { docsHttp } from './docs.ts';
 import type { Edge } from './edge.ts';
+import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
 import { type Check, healthHttp } from './health.ts';
 import { productsHttp } from './products.ts';
@@ -33,6 +35,8 @@ function createApi({ edge, projections, checks }: HttpParts) {
     .use(profileHttp(edge))
     .use(productsHttp(edge))
     .use(chatHttp(edge))
+    .use(chatSocketHttp(edge))
+    .use(eventsHttp(edge))
     .use(adminHttp(edge, projections));
 }
 
@@ -42,6 +46,7 @@ export function createHttp(parts: HttpParts) {
     name: 'http',
     normalize: false,
     serve: { reusePort: false, maxRequestBodySize: Number.MAX_SAFE_INTEGER },
+    websocket: socketLimits,
   });
   const api = createApi(parts);
   const docs = docsHttp(api, parts.version);

@@ -45,6 +45,7 @@ const tags = {
   Profile: 'The caller’s own account.',
   Products: 'Products, their history and their past.',
   Chat: 'Rooms and messages.',
+  Events: 'What has happened, a page at a time or live.',
   Administration: 'Users, roles and read models; admins only.',
   Operations: 'For load balancers and operators.',
 };
@@ -137,13 +138,18 @@ function tidy(path: string, method: string, operation: Operation): Operation {
   };
 }
 
+const isStream = (path: string) => path.endsWith('/stream');
+
 const text = { type: 'string' };
 const position = { type: 'integer', minimum: 0 };
 
 /** The headers that mean something to a route, told by what it can answer. */
 function requestHeaders(path: string, method: string, { responses }: Operation) {
   const isRead =
-    method === 'get' && '503' in responses && !['/ready', '/admin/projections'].includes(path);
+    method === 'get' &&
+    '503' in responses &&
+    !['/ready', '/admin/projections'].includes(path) &&
+    !isStream(path);
   const isCommand =
     method === 'post' && ('201' in responses || '202' in responses || path === '/profile/password');
   const header = (name: string, schema: Json, description: string) => ({
@@ -182,6 +188,7 @@ const sessionPaths = new Set([
   '/auth/login',
   '/auth/refresh',
   '/auth/logout',
+  '/auth/ticket',
   '/admin/projections/{name}/rebuild',
 ]);
 
@@ -216,8 +223,10 @@ function response(path: string, status: string, given: Operation['responses'][st
   const isProblem = Number(status) >= 400 && !(path === '/ready' && status === '503');
   if (isProblem)
     return { description, content: { 'application/json': { schema: problemReference } } };
-  const schema = given?.content?.['application/json']?.schema;
-  return { description, content: { 'application/json': { schema } } };
+  const content = given?.content ?? {};
+  const { schema } = content['application/json'] ?? content['text/plain'] ?? {};
+  const { contentMediaType = 'application/json' } = (schema ?? {}) as { contentMediaType?: string };
+  return { description, content: { [contentMediaType]: { schema } } };
 }
 
 function onlyJson(body: NonNullable<Operation['requestBody']>) {

@@ -1,0 +1,211 @@
+// Chat over WebSocket. What is posted here goes the way of every command, and everybody in the room, the
+// author too, gets it from the log, once it is stored: so all see one order.
+import { Type } from '@sinclair/typebox';
+import { TypeCompiler } from '@sinclair/typebox/compiler';
+import { Elysia, t } from 'elysia';
+import { reveal } from '../kernel/event.ts';
+import { UnknownPerson } from '../kernel/keyring.ts';
+import type { Following } from '../kernel/live-feed.ts';
+import type { Position } from '../kernel/stream.ts';
+import type { User } from './access.ts';
+import { type ChatRooms, createChatRooms } from './chat-rooms.ts';
+import type { Connection, EndReason } from './connections.ts';
+import type { Edge } from './edge.ts';
+import type { LiveEntry } from './live-entry.ts';
+import { EdgeRefusal } from './problem.ts';
+import { createQuota } from './quota.ts';
+import { MessageText, strict } from './schemas.ts';
+
+const frameBytesMax = 65_536;
+const waitingBytesMax = 1_048_576;
+/** Above what is ever waiting: the runtime drops frames beyond it without a word. */
+const backpressureBytesMax = 16 * 1_048_576;
+const messagesMax = 20;
+const messagesMs = 10_000;
+
+/** For `new Elysia({ websocket })`: inside a route they would be ignored. */
+export const socketLimits = {
+  maxPayloadLength: frameBytesMax,
+  backpressureLimit: backpressureBytesMax,
+  closeOnBackpressureLimit: true,
+} as const;
+
+const closeCodes = {
+  'session-ended': [4401, 'Sign in again.'],
+  stalled: [1013, 'You do not keep up.'],
+  shutdown: [1012, 'The server restarts.'],
+  failed: [1011, 'Something went wrong on our side.'],
+} as const satisfies Record<EndReason, readonly [number, string]>;
+
+const Frame = TypeCompiler.Compile(
+  Type.Union([
+    strict({ text: MessageText }),
+    strict({ text: MessageText, ref: Type.String({ maxLength: 128 }) }),
+  ]),
+);
+const Room = t.Object({ room: t.String({ pattern: '^[a-z0-9-]{1,64}$' }) });
+const Query = t.Object(
+  {
+    after: t.Optional(t.String({ pattern: '^\\d{1,15}$' })),
+    token: t.Optional(t.String({ maxLength: 4_096 })),
+  },
+  { additionalProperties: true },
+);
+
+type Joining = {
+  readonly user: User;
+  readonly name: string;
+  readonly room: string;
+  readonly after: Position;
+};
+/** Elysia passes what happens on a socket to the functions in its data. */
+type Handlers = {
+  readonly open: (socket: Socket) => void;
+  readonly message: (socket: Socket, frame: string | Buffer) => void;
+  readonly drain: () => void;
+  readonly close: () => void;
+};
+type Socket = Bun.ServerWebSocket<Handlers>;
+
+export function chatSocketHttp(edge: Edge) {
+  const { access, live, commands } = edge;
+  const rooms = createChatRooms();
+  const quota = createQuota(messagesMax, messagesMs);
+  return new Elysia({ name: 'http.chat-socket' }).use(access).get(
+    '/ws/chat/:room',
+    async ({ params, query, request, server, user }) => {
+      if (!isAllowedOrigin(request, live.origins)) {
+        throw new EdgeRefusal(403, 'FORBIDDEN', 'Pages of this origin may not connect.');
+      }
+      const { state } = await commands.users.load(user.id);
+      if (state.status !== 'registered') throw new UnknownPerson(user.id);
+      const head = await live.head();
+      const asked = query.after === undefined ? head : (Number(query.after) as Position);
+      const after = asked > head ? head : asked;
+      const joining = { user, name: reveal(state.name), room: params.room, after };
+      const data = connect({ ...edge, rooms, quota }, joining);
+      const offered = request.headers.get('sec-websocket-protocol') ?? '';
+      const headers = /^\s*bearer\s*,/i.test(offered) ? { 'sec-websocket-protocol': 'bearer' } : {};
+      if (server?.upgrade(request, { data, headers })) return;
+      throw new EdgeRefusal(400, 'BAD_REQUEST', 'Open this address with a WebSocket.');
+    },
+    { mayFollow: true, params: Room, query: Query, detail: { hide: true } },
+  );
+}
+
+type Parts = Pick<Edge, 'live' | 'commands' | 'freshness' | 'newId'> & {
+  readonly rooms: ChatRooms;
+  readonly quota: ReturnType<typeof createQuota>;
+};
+
+/** One member's connection: a follower of the log on its way out, commands on its way in. */
+function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
+  const { live, rooms } = parts;
+  let socket: Socket;
+  let following: Following | undefined;
+  let stalledSince: number | undefined;
+  let isOver = false;
+  let posting: Promise<unknown> = Promise.resolve();
+
+  function take(entries: readonly LiveEntry[]): number {
+    for (const [index, { chat }] of entries.entries()) {
+      if (chat?.room !== room) continue;
+      if (socket.getBufferedAmount() > waitingBytesMax) {
+        stalledSince ??= performance.now();
+        return index;
+      }
+      socket.send(chat.text);
+    }
+    return entries.length;
+  }
+
+  const connection: Connection = {
+    user,
+    stalledSince: () => stalledSince,
+    keepAlive: () => {}, // the runtime sends pings
+    end(reason) {
+      const [code, text] = closeCodes[reason];
+      leave();
+      socket.close(code, text);
+    },
+  };
+
+  function leave() {
+    if (isOver) return;
+    isOver = true;
+    following?.stop();
+    live.connections.remove(connection);
+    rooms.leave(room, socket);
+  }
+
+  return {
+    open(opened) {
+      socket = opened;
+      live.connections.add(connection);
+      if (isOver) return;
+      rooms.enter(room, socket, { id: user.id, name });
+      following = live.feed.follow({ take, onFailure: () => connection.end('failed') }, after);
+    },
+    message(_, frame) {
+      posting = posting.then(() => post(parts, { socket, user, room }, frame));
+    },
+    drain() {
+      if (stalledSince === undefined || socket.getBufferedAmount() > waitingBytesMax / 2) return;
+      stalledSince = undefined;
+      following?.resume();
+    },
+    close: leave,
+  };
+}
+
+type Author = { readonly socket: Socket; readonly user: User; readonly room: string };
+
+async function post(
+  { commands, freshness, newId, quota }: Parts,
+  { socket, user, room }: Author,
+  frame: string | Buffer,
+): Promise<void> {
+  const { text, ref } = parse(frame);
+  const refuse = (code: string, message: string) =>
+    void socket.send(JSON.stringify({ type: 'error', code, message, ref }));
+  if (text === undefined) return refuse('VALIDATION_ERROR', 'Send { "text": …, "ref"?: … }.');
+  if (!quota.take(user.id)) {
+    return refuse('RATE_LIMITED', 'At most 20 messages in 10 seconds. Wait a little.');
+  }
+  try {
+    const requestId = newId();
+    const context = { actorId: user.id, correlationId: requestId, causationId: requestId };
+    const command = { type: 'PostMessage', room, text, by: user } as const;
+    const outcome = await commands.messages(newId(), command, { ...context, isNew: true });
+    if (!outcome.ok) return refuse('CONFLICT', 'This message exists already.');
+    const { id, position } = outcome;
+    freshness.wrote(user.id, position);
+    socket.send(JSON.stringify({ type: 'ack', ref, id, position }));
+  } catch {
+    refuse('UNAVAILABLE', 'The message may not have been stored. Look before you send it again.');
+  }
+}
+
+/** No text if the frame is none that a client may send. */
+function parse(frame: string | Buffer): { text?: string; ref?: string } {
+  if (typeof frame !== 'string') return {};
+  try {
+    const value: unknown = JSON.parse(frame);
+    if (Frame.Check(value)) return value;
+    const { ref } = (value ?? {}) as { ref?: unknown };
+    return typeof ref === 'string' ? { ref: ref.slice(0, 128) } : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Other programs than browsers send no origin. */
+function isAllowedOrigin(request: Request, allowed: readonly string[]): boolean {
+  const origin = request.headers.get('origin');
+  if (origin === null || allowed.includes('*') || allowed.includes(origin)) return true;
+  try {
+    return new URL(origin).host === request.headers.get('host');
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,77 @@
+// Everything that stays open: how many a user has, and when one must end although its client would go on.
+import type { User } from './access.ts';
+
+const streamsMax = 32;
+/** A session that has ended may be seen for that long, five times within what is promised. */
+const sweepMs = 1_000;
+const stalledMsMax = 15_000;
+
+export type EndReason = 'session-ended' | 'stalled' | 'shutdown' | 'failed';
+
+export type Connection = {
+  readonly user: User;
+  readonly end: (reason: EndReason) => void;
+  /** When it began to take no more, by `performance.now()`; undefined while it keeps up. */
+  readonly stalledSince: () => number | undefined;
+  /** Keeps what lies between from closing it; called every few seconds. */
+  readonly keepAlive: () => void;
+};
+
+export type Connections = ReturnType<typeof createConnections>;
+
+const keepAliveSweeps = 5;
+
+/** @param mayGoOn Whether the user could open the same connection now. */
+export function createConnections(mayGoOn: (user: User) => boolean) {
+  const open = new Set<Connection>();
+  const streams = new Map<string, number>();
+  let sweeps = 0;
+  let isShuttingDown = false;
+
+  function sweep() {
+    sweeps += 1;
+    const now = performance.now();
+    for (const connection of open) {
+      if (!mayGoOn(connection.user)) connection.end('session-ended');
+      else if (now - (connection.stalledSince() ?? now) > stalledMsMax) connection.end('stalled');
+      else if (sweeps % keepAliveSweeps === 0) connection.keepAlive();
+    }
+  }
+
+  const timer = setInterval(sweep, sweepMs);
+  timer.unref();
+
+  return {
+    size: () => open.size,
+
+    /** Takes one of the user's places for a stream; undefined if there is none left. */
+    place({ id }: User): { readonly release: () => void } | undefined {
+      const count = streams.get(id) ?? 0;
+      if (count >= streamsMax || isShuttingDown) return undefined;
+      streams.set(id, count + 1);
+      let isReleased = false;
+      return {
+        release() {
+          if (isReleased) return;
+          isReleased = true;
+          const left = streams.get(id)! - 1;
+          if (left > 0) streams.set(id, left);
+          else streams.delete(id);
+        },
+      };
+    },
+
+    add(connection: Connection): void {
+      open.add(connection);
+      if (isShuttingDown) connection.end('shutdown');
+    },
+    remove: (connection: Connection) => void open.delete(connection),
+
+    /** Ends all of them, and every later one at once. */
+    close(): void {
+      isShuttingDown = true;
+      clearInterval(timer);
+      for (const connection of open) connection.end('shutdown');
+    },
+  };
+}

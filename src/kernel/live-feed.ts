@@ -1,0 +1,183 @@
+// Live delivery: one tail of the log for the whole process, one opening of an event, and one cursor a
+// follower. A cursor that stands within the newest entries takes them from memory; one that is further
+// back reads pages of the log until it has come up. Both move the same cursor over the same positions,
+// so that nothing is missed or doubled where one hands over to the other. What a follower cannot take
+// is not buffered for it: its cursor stays where it is.
+import type { EventLog, StoredEvent } from './event-log.ts';
+import type { Position } from './stream.ts';
+import { createSubscription, type SubscriptionStatus } from './subscription.ts';
+import type { Clock } from './time.ts';
+import type { WakeUp } from './wake-up.ts';
+
+const entriesRemembered = 2_048;
+const pageSize = 250;
+
+/** An event as followers take it; made once for all of them. */
+export type Entry = { readonly position: Position };
+
+export type Follower<One extends Entry> = {
+  /**
+   * Takes entries in the order of the log. Answers how many of them it has taken: fewer than all of them when
+   * it can take no more for now, and then `resume` tells that it can.
+   */
+  readonly take: (entries: readonly One[]) => number;
+  /** Called once if the log cannot be read for it; it is followed no longer. */
+  readonly onFailure: (error: unknown) => void;
+};
+
+export type LiveFeedParts<One extends Entry> = {
+  readonly log: Pick<EventLog, 'readAll' | 'readBack' | 'head'>;
+  /** Opens a page; an event that cannot be opened is left out. */
+  readonly open: (page: readonly StoredEvent[]) => Promise<readonly One[]>;
+  readonly wakeUp: WakeUp;
+  readonly clock: Clock;
+  readonly onStatus: (status: SubscriptionStatus) => void;
+};
+
+type Cursor<One extends Entry> = {
+  readonly follower: Follower<One>;
+  /** Everything up to here has been taken, or was not for this follower. */
+  position: Position;
+  isReading: boolean;
+  isFull: boolean;
+  isStopped: boolean;
+};
+
+export type Following = {
+  /** The newest position that was taken. */
+  readonly position: () => Position;
+  /** The follower can take more. */
+  readonly resume: () => void;
+  readonly stop: () => void;
+};
+
+export type LiveFeed<One extends Entry> = ReturnType<typeof createLiveFeed<One>>;
+
+export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
+  const { log, open } = parts;
+  const cursors = new Set<Cursor<One>>();
+  /** The newest entries; `remembered.after` is the position before the first of them. */
+  let remembered: { after: Position; entries: One[] } | undefined;
+  let tail: Position = 0 as Position;
+
+  /** One page of the log behind the tail, if anybody follows. */
+  async function advance(): Promise<boolean> {
+    if (cursors.size === 0) {
+      remembered = undefined;
+      return false;
+    }
+    if (!remembered) await begin();
+    const page = await log.readAll(tail, pageSize);
+    if (page.length === 0) return false;
+    const entries = await open(page);
+    remember(entries, page.at(-1)!.position);
+    for (const cursor of cursors) offer(cursor, entries);
+    return page.length === pageSize;
+  }
+
+  /** Remembers what was newest before anybody followed: whoever comes back has missed little. */
+  async function begin() {
+    const head = await log.head();
+    const page = (await log.readBack((head + 1) as Position, entriesRemembered)).toReversed();
+    const after = ((page[0]?.position ?? head + 1) - 1) as Position;
+    remembered = { after, entries: [...(await open(page))] };
+    tail = head;
+    for (const cursor of cursors) moveOn(cursor);
+  }
+
+  function remember(entries: readonly One[], to: Position) {
+    const { entries: all } = remembered!;
+    all.push(...entries);
+    tail = to;
+    if (all.length < 2 * entriesRemembered) return;
+    const dropped = all.splice(0, all.length - entriesRemembered);
+    remembered!.after = dropped.at(-1)!.position;
+  }
+
+  /** New entries for a cursor that stood at the tail; one that did not finds them in its own time. */
+  function offer(cursor: Cursor<One>, entries: readonly One[]) {
+    const isNext = entries[0]?.position === cursor.position + 1;
+    if (isNext && !cursor.isReading && !cursor.isFull) give(cursor, entries, tail);
+    else moveOn(cursor);
+  }
+
+  /** Gives what is remembered behind a cursor, or begins to read the log for it. */
+  function moveOn(cursor: Cursor<One>): void {
+    if (cursor.isStopped || cursor.isReading || cursor.isFull) return;
+    if (!remembered || cursor.position >= tail) return;
+    if (cursor.position < remembered.after) return void readFor(cursor);
+    const { entries } = remembered;
+    give(cursor, entries.slice(firstBehind(entries, cursor.position)), tail);
+  }
+
+  /** @param to Where the cursor stands if all is taken: the last entries of a page may have been left out. */
+  function give(cursor: Cursor<One>, entries: readonly One[], to: Position) {
+    const taken = cursor.follower.take(entries);
+    cursor.isFull = taken < entries.length;
+    if (taken === entries.length) cursor.position = to;
+    else if (taken > 0) cursor.position = entries[taken - 1]!.position;
+  }
+
+  async function readFor(cursor: Cursor<One>) {
+    cursor.isReading = true;
+    try {
+      while (!cursor.isStopped && !cursor.isFull && cursor.position < (remembered?.after ?? 0)) {
+        const page = await log.readAll(cursor.position, pageSize);
+        if (page.length === 0) break;
+        const entries = await open(page);
+        if (!cursor.isStopped) give(cursor, entries, page.at(-1)!.position);
+      }
+    } catch (error) {
+      stop(cursor);
+      cursor.follower.onFailure(error);
+    }
+    cursor.isReading = false;
+    moveOn(cursor);
+  }
+
+  function stop(cursor: Cursor<One>) {
+    cursor.isStopped = true;
+    cursors.delete(cursor);
+  }
+
+  const subscription = createSubscription({ ...parts, advance });
+  return {
+    start: subscription.start,
+    stop: subscription.stop,
+    /** How many follow. */
+    size: () => cursors.size,
+
+    /** Delivers every event above `after`, each once and in order, until it is stopped. */
+    follow(follower: Follower<One>, after: Position): Following {
+      const cursor = {
+        follower,
+        position: after,
+        isReading: false,
+        isFull: false,
+        isStopped: false,
+      };
+      cursors.add(cursor);
+      if (remembered) moveOn(cursor);
+      else parts.wakeUp.signal();
+      return {
+        position: () => cursor.position,
+        resume() {
+          cursor.isFull = false;
+          moveOn(cursor);
+        },
+        stop: () => stop(cursor),
+      };
+    },
+  };
+}
+
+/** Index of the first entry with a position above `after`, by bisection. */
+function firstBehind(entries: readonly Entry[], after: Position): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (entries[middle]!.position > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
