@@ -31,7 +31,7 @@ import { openReadSide } from './read-side.ts';
 import { developmentSecrets } from './secrets.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
-import { createKeyEncryption } from './storage/key-encryption.ts';
+import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
 import { createKeyring, keyPlace } from './storage/keyring.ts';
 import { openSnapshots } from './storage/sqlite/snapshots.ts';
 import { openSqliteStorage } from './storage/sqlite/storage.ts';
@@ -90,14 +90,7 @@ export async function createApplication(config: Config, logger: Logger) {
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
   const recentRoles = await rolesChangedRecently(store);
   const tokens = createTokens(secrets.jwt, newId);
-  const registration = createRegistration({
-    vault,
-    clock,
-    newKey(personId) {
-      const keyId = newId();
-      return { personId, keyId, wrappedKey: keyEncryption.wrapNew(keyPlace(personId, keyId)) };
-    },
-  });
+  const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
   await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
 
   const tickets = createTickets<User>();
@@ -181,6 +174,14 @@ function watched(log: EventLog, { appended, failed }: Watcher): EventLog {
         throw error;
       }
     },
+  };
+}
+
+/** Makes the key of a new person, wrapped as the vault keeps it. */
+function keysUnder({ wrapNew }: KeyEncryption) {
+  return (personId: string) => {
+    const keyId = newId();
+    return { personId, keyId, wrappedKey: wrapNew(keyPlace(personId, keyId)) };
   };
 }
 
