@@ -161,14 +161,16 @@ export function openChat(url: string, { room, token, after, query, headers }: Ch
     closed,
     post: (text: string, ref?: string) => socket.send(JSON.stringify({ text, ref })),
     /** Resolves once so many frames of a type have come. */
-    received(type: string, count: number): Promise<void> {
-      const isMet = () => of(type).length >= count;
-      if (isMet()) return Promise.resolve();
-      return new Promise((resolve) => waiting.push({ isMet, resolve }));
-    },
+    received: (type: string, count: number) => until(() => of(type).length >= count),
+    until,
     leave() {
       socket.close();
       return closed;
     },
   };
+
+  function until(isMet: () => boolean): Promise<void> {
+    if (isMet()) return Promise.resolve();
+    return new Promise((resolve) => waiting.push({ isMet, resolve }));
+  }
 }
