@@ -30,7 +30,7 @@ export const socketLimits = {
   closeOnBackpressureLimit: true,
 } as const;
 
-const closeCodes = {
+export const closeCodes = {
   'session-ended': [4401, 'Sign in again.'],
   stalled: [1013, 'You do not keep up.'],
   shutdown: [1012, 'The server restarts.'],

@@ -1,10 +1,13 @@
-// The reference page and the document behind it. @elysiajs/swagger makes the page; the document
-// comes from @elysiajs/openapi, and both are served without asking anything of the network.
+// The reference page and the documents behind it. @elysiajs/swagger makes the page; the document of
+// the routes comes from @elysiajs/openapi, that of the streams from the registry of events. All are
+// served without asking anything of the network.
 import { toOpenAPISchema } from '@elysiajs/openapi';
 import { swagger } from '@elysiajs/swagger';
 import { type AnyElysia, Elysia } from 'elysia';
 import uiScript from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' };
 import uiStyle from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
+import { registry } from '../events/index.ts';
+import { asyncApiDocument } from './asyncapi.ts';
 import { tidyDocument } from './openapi.ts';
 
 const hidden = { detail: { hide: true } };
@@ -13,9 +16,11 @@ const hidden = { detail: { hide: true } };
 export function docsHttp(api: AnyElysia, version: string) {
   // At once, because the parsers that a parent adds would hide what the bodies are.
   const document = tidyDocument(toOpenAPISchema(api), version);
+  const streams = asyncApiDocument(registry, version);
   let page: Promise<string> | undefined;
   return new Elysia({ name: 'http.docs' })
     .get('/docs/json', () => document, hidden)
+    .get('/docs/asyncapi.json', () => streams, hidden)
     .get(
       '/docs',
       async ({ set }) => {

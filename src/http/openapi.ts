@@ -71,7 +71,7 @@ export function tidyDocument(
       title: 'Refold',
       version,
       description:
-        'An event-sourced backend: accounts, products and chat. Every accepted command answers with `Event-Position`; a query with `Read-After` sees at least that position.',
+        'An event-sourced backend: accounts, products and chat. Every accepted command answers with `Event-Position`; a query with `Read-After` sees at least that position. What the streams and the chat over WebSocket carry is in the [AsyncAPI document](/docs/asyncapi.json).',
       license: { name: 'MIT', identifier: 'MIT' },
       contact: { name: 'Refold contributors' },
     },
@@ -256,7 +256,7 @@ function nameOf(path: string, method: string): string {
 const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 
 /** What our schemas say for the sake of our error texts is no JSON Schema. */
-function withoutOurWords(document: object): object {
+export function withoutOurWords(document: object): object {
   const text = JSON.stringify(document, (key, value: unknown) => {
     const isText = typeof value === 'string' && (key === 'mustBe' || key === 'place');
     const isFlag = value === true && key === 'noValidate';

@@ -25,7 +25,7 @@ export type Audience = 'everyone' | 'person' | 'admin';
 
 const forEveryone = new Set(['product', 'message']);
 /** Told to the person only, never to an admin who watches. */
-const withheld = new Set(['email']);
+export const withheld = new Set(['email']);
 
 /** Undefined if this viewer may not see the event at all. */
 export function audienceOf(event: Recorded, viewer: Pick<User, 'id' | 'role'>) {
