@@ -16,6 +16,7 @@ const lint = [
   'test',
   'scripts',
   'bench',
+  'examples',
   ...configs,
 ];
 

@@ -1,3 +1,4 @@
+import { provideChromium } from './chromium.ts';
 import { commandLine, root, runCommandLine, WrongArguments } from './command-line.ts';
 
 const program = commandLine('test', 'Runs the tests: all of them, or the files named.')
@@ -9,6 +10,8 @@ const program = commandLine('test', 'Runs the tests: all of them, or the files n
 /** Long enough for a test that starts processes; the rest answer in milliseconds. */
 const timeoutMs = 60_000;
 
+const browserTests = 'test/browser/';
+
 await runCommandLine(program, async () => {
   const { testNamePattern, bail, coverage } = program.opts<{
     testNamePattern?: string;
@@ -19,7 +22,10 @@ await runCommandLine(program, async () => {
   if (testNamePattern !== undefined) command.push('--test-name-pattern', testNamePattern);
   if (bail) command.push('--bail');
   if (coverage) command.push('--coverage');
-  return run([...command, ...(await matching(program.args))]);
+  const files = await matching(program.args);
+  const needsBrowser = files.length === 0 || files.some((file) => file.includes(browserTests));
+  if (needsBrowser) await provideChromium();
+  return run([...command, ...files]);
 });
 
 async function matching(filters: readonly string[]) {
