@@ -11,8 +11,6 @@ export type StreamOptions = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-export type EventStream = Awaited<ReturnType<typeof openEventStream>>;
-
 /** Opens a stream of server-sent events and reads it until it ends or is cut. */
 export async function openEventStream(
   url: string,
@@ -113,8 +111,6 @@ export type ChatFrame = {
   readonly code?: string;
   readonly users?: readonly { readonly id: string; readonly name: string }[];
 };
-
-export type ChatSocket = ReturnType<typeof openChat>;
 
 type ChatOptions = {
   readonly room: string;

@@ -1,13 +1,5 @@
 // Whoever follows the system sees each event once, in order, whatever happens to the connection.
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  describe,
-  expect,
-  setDefaultTimeout,
-  test,
-} from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { EventSource } from 'eventsource';
 import { signUpActors } from '../../src/testing/actors.ts';
