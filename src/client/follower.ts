@@ -130,7 +130,7 @@ function iterate<Event extends Typed>(on: On<Event>, { stop, stopped }: Stoppabl
   let taken: (() => void) | undefined;
   const off = on('*', (event) => {
     offered.resolve(event as Event);
-    return new Promise((resolve) => (taken = resolve));
+    return new Promise<void>((resolve) => (taken = resolve));
   });
   const finish = () => {
     offered.resolve(undefined);

@@ -7,7 +7,8 @@ type Chosen<Event extends Typed, Type> = Type extends '*'
   ? Event
   : Extract<Event, { readonly type: Type }>;
 
-export type Listener<Event> = (event: Event) => void | Promise<void>;
+/** Whatever it answers is awaited. */
+export type Listener<Event> = (event: Event) => unknown;
 
 /** Listens to one type of event, or to all of them; answers how to stop listening. */
 export type On<Event extends Typed> = <Type extends Event['type'] | '*'>(
