@@ -20,16 +20,16 @@ type Post = { readonly text: string; readonly ref: string };
 let server: Bun.Server<Data>;
 let sockets = collected<Socket>();
 let posts = collected<Post>();
-let refusal: Response | undefined;
+let refuse: (() => Response) | undefined;
 let newest: readonly { readonly position: number }[] = [];
 
 beforeEach(() => {
-  [sockets, posts, refusal, newest] = [collected(), collected(), undefined, [{ position: 40 }]];
+  [sockets, posts, refuse, newest] = [collected(), collected(), undefined, [{ position: 40 }]];
   server = Bun.serve<Data>({
     port: 0,
     hostname: '127.0.0.1',
     fetch(request, server) {
-      if (refusal) return refusal.clone();
+      if (refuse) return refuse();
       if (!request.headers.has('upgrade')) return Response.json({ data: newest });
       const headers = { 'sec-websocket-protocol': 'bearer' };
       server.upgrade(request, { data: { request }, headers });
@@ -215,7 +215,7 @@ describe('posting', () => {
   });
 
   test('that could not be sent in time fails', async () => {
-    refusal = new Response('', { status: 503 });
+    refuse = () => new Response('', { status: 503 });
     const { room } = join({ after: 0 }, clientOf({ answerMs: 50 }));
     expect(await failure(room.post('one'))).toMatchObject({ code: 'NOT_SENT' });
     room.leave();
@@ -261,17 +261,17 @@ describe('a member whose token is no longer taken', () => {
 
 describe('a handshake that is refused', () => {
   test.each([401, 403, 404])('for good, with %p, is not tried again', async (status) => {
-    refusal = Response.json({ code: 'NO', message: 'Not you.' }, { status });
+    refuse = () => Response.json({ code: 'NO', message: 'Not you.' }, { status });
     const { states, until } = join({ after: 0 });
     await until('stopped');
     expect(states.items.at(-1)?.[1]).toMatchObject({ name: 'Refused', status, code: 'NO' });
   });
 
   test('for a while is tried again', async () => {
-    refusal = Response.json({ code: 'UNAVAILABLE', message: 'Later.' }, { status: 503 });
+    refuse = () => Response.json({ code: 'UNAVAILABLE', message: 'Later.' }, { status: 503 });
     const { room, until } = join({ after: 0 });
     await until('waiting');
-    refusal = undefined;
+    refuse = undefined;
     await socketOf(1);
     room.leave();
   });

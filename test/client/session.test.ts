@@ -1,26 +1,15 @@
 import { afterAll, afterEach, beforeEach, describe, expect, setSystemTime, test } from 'bun:test';
 import { createClient } from '../../src/client/index.ts';
-import { signUp, startServer, temporaryDirectory, testPassword } from '../../src/testing/server.ts';
+import { signUp, testPassword } from '../../src/testing/server.ts';
+import { startRestartable } from './restartable.ts';
 
 const minutes = 60_000;
 const mug = { name: 'Mug', price: 9.5, sku: 'MUG-1' };
 const noQuery = { query: {} as never };
 
-type Server = Awaited<ReturnType<typeof startServer>>;
-
-/** A server behind a proxy that notes what passes; its successor no longer knows the access tokens. */
+/** A server behind a proxy that notes what passes. */
 async function startWatched() {
-  const directory = temporaryDirectory();
-  let starts = 0;
-  const start = (): Promise<Server> => {
-    starts += 1;
-    const [jwt, other] = [[`${starts} ${'a'.repeat(32)}`], ['b'.repeat(32)]];
-    return startServer({
-      directory: directory.path,
-      secrets: { jwt, refresh: other, crypto: other },
-    });
-  };
-  let server = await start();
+  const server = await startRestartable();
   const seen: string[] = [];
   const proxy = Bun.serve({
     port: 0,
@@ -42,14 +31,10 @@ async function startWatched() {
     url,
     seen,
     credentials: { email, password: testPassword },
-    async forgetAccessTokens() {
-      await server.stop();
-      server = await start();
-    },
+    forgetAccessTokens: () => server.restart(),
     async stop() {
       await proxy.stop(true);
       await server.stop();
-      directory.remove();
     },
   };
 }
