@@ -17,8 +17,8 @@ const timerMsMax = 2_147_483_647;
 export function delayMs(
   failures: number,
   { firstMs, maxMs }: BackOff,
-  atLeastMs = 0,
-  random: () => number = Math.random,
+  atLeastMs: number,
+  random: () => number,
 ): number {
   const ceiling = Math.min(maxMs, firstMs * 2 ** failures);
   return Math.min(atLeastMs + random() * ceiling, timerMsMax);

@@ -22,6 +22,7 @@ export type ConnectionParts = {
   readonly onState: StateListener;
   /** All that are open; it is among them until it stops. */
   readonly open: Set<Connection>;
+  readonly random?: () => number;
 };
 
 export type Connection = {
@@ -34,7 +35,7 @@ export type Connection = {
 /** The first attempt begins after the caller's own code has run, so that nothing is missed. */
 export function keepConnected(
   attempt: Attempt,
-  { backOff, onState, open }: ConnectionParts,
+  { backOff, onState, open, random = Math.random }: ConnectionParts,
 ): Connection {
   const controller = new AbortController();
   const { signal } = controller;
@@ -70,7 +71,7 @@ export function keepConnected(
       // One that is accepted and cut at once is a failure too.
       if (performance.now() - liveSince >= backOff.firstMs) failures = 0;
       report('waiting', ending.cause);
-      await pause(delayMs(failures, backOff, ending.atLeastMs), signal);
+      await pause(delayMs(failures, backOff, ending.atLeastMs ?? 0, random), signal);
       failures += 1;
     }
   }

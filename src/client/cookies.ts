@@ -18,12 +18,7 @@ export function fetchWithCookies(): Fetch {
 }
 
 function keep(jar: Map<string, string>, line: string) {
-  const [pair = '', ...attributes] = line.split(';');
+  const [pair = ''] = line.split(';');
   const equals = pair.indexOf('=');
-  const [name, value] = [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
-  const isOver = attributes.some((attribute) =>
-    /^\s*max-age\s*=\s*(?:0|-\d+)\s*$/i.test(attribute),
-  );
-  if (isOver) jar.delete(name);
-  else jar.set(name, value);
+  jar.set(pair.slice(0, equals).trim(), pair.slice(equals + 1).trim());
 }

@@ -44,7 +44,6 @@ export function createSession({ url, headers, onSignedOut }: SessionParts) {
   }
 
   async function renew(refused: string | undefined): Promise<Renewal> {
-    if (renewing) return renewing;
     if (!held) return 'refused';
     return held.token === refused ? refreshOnce() : 'renewed';
   }

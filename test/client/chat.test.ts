@@ -21,6 +21,7 @@ let server: Bun.Server<Data>;
 let sockets = collected<Socket>();
 let posts = collected<Post>();
 let refuse: (() => Response) | undefined;
+let isMute = false;
 let newest: readonly { readonly position: number }[] = [];
 
 beforeEach(() => {
@@ -31,6 +32,7 @@ beforeEach(() => {
     fetch(request, server) {
       if (refuse) return refuse();
       if (!request.headers.has('upgrade')) return Response.json({ data: newest });
+      if (isMute) return new Promise<Response>(() => {});
       const headers = { 'sec-websocket-protocol': 'bearer' };
       server.upgrade(request, { data: { request }, headers });
       return new Response('', { status: 400 });
@@ -143,6 +145,35 @@ describe('a member of a chat room', () => {
     expect(messages.items).toEqual([]);
   });
 
+  test('is told nothing more once it has left', async () => {
+    const seen: number[] = [];
+    const left = Promise.withResolvers<void>();
+    const { room } = join({
+      after: 0,
+      onMessage({ position }) {
+        seen.push(position);
+        room.leave();
+        setTimeout(left.resolve, 20);
+      },
+    });
+    const socket = await socketOf(1);
+    socket.cork(() => {
+      for (const position of [1, 2, 3]) say(socket, message(position));
+    });
+    await left.promise;
+    expect(seen).toEqual([1]);
+  });
+
+  test('gives up a connection that does not come about', async () => {
+    isMute = true;
+    const { room, states, until } = join({ after: 0 }, clientOf({ silenceMs: 30 }));
+    await until('waiting');
+    expect(states.items.at(-1)?.[1]?.message).toContain('Nothing was heard for 30 ms.');
+    isMute = false;
+    await socketOf(1);
+    room.leave();
+  });
+
   test('cannot enter a room that no room is called like', () => {
     expect(() => clientOf().chat.join('The Lobby')).toThrow(RangeError);
   });
@@ -160,6 +191,8 @@ describe('posting', () => {
     expect(await a).toEqual({ id: 'm1', position: 11 });
     expect(await b).toEqual({ id: 'm2', position: 12 });
     expect(room.position).toBe(0);
+    void failure(room.post('three'));
+    expect((await posts.first(3)).map(({ text }) => text)).toEqual(['one', 'two', 'three']);
     room.leave();
   });
 

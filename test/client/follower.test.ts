@@ -23,17 +23,18 @@ let server: Bun.Server<undefined>;
 let wires = collected<Wire>();
 let answers: (Response | undefined)[] = [];
 let tokens: (string | null)[] = [];
+let answer: ((request: Request) => Promise<Response>) | undefined;
 
 beforeEach(() => {
-  [wires, answers, tokens] = [collected(), [], []];
+  [wires, answers, tokens, answer] = [collected(), [], [], undefined];
   server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     idleTimeout: 0,
     fetch(request) {
       tokens.push(request.headers.get('authorization'));
-      const answer = answers.shift();
-      if (answer) return answer;
+      const prepared = answer?.(request) ?? answers.shift();
+      if (prepared) return prepared;
       const body = new ReadableStream<Uint8Array>({
         start(controller) {
           wires.add({
@@ -221,6 +222,19 @@ describe('a follower', () => {
     expect(wires.items).toHaveLength(1);
   });
 
+  test('ends a request that was never answered', async () => {
+    const asked = Promise.withResolvers<Request>();
+    answer = (request) => {
+      asked.resolve(request);
+      return new Promise<Response>(() => {});
+    };
+    const { follower } = follow();
+    const { signal } = await asked.promise;
+    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+    follower.stop();
+    await aborted;
+  });
+
   test('stops while it waits for its next attempt', async () => {
     const { follower, states } = follow({}, clientOf({ backOff: { firstMs: 1e9, maxMs: 1e9 } }));
     (await wire(1)).end();
@@ -340,12 +354,19 @@ describe('listeners to what happens from now on', () => {
     const aborted = new Promise((resolve) =>
       first.request.signal.addEventListener('abort', resolve),
     );
-    for (const off of offs) off();
+    offs[0]?.();
+    offs[0]?.();
+    first.say(frame(6));
+    expect(await b.first(2)).toEqual(['name 5', 'name 6']);
+    expect(a.items).toEqual([5]);
+    first.say(frame(7));
+    await b.first(3);
+    offs[1]?.();
     await aborted;
     expect(wires.items).toHaveLength(1);
     client.events.on('*', ({ position }) => a.add(position));
-    (await wire(2)).say(frame(6));
-    expect(await a.first(2)).toEqual([5, 6]);
+    (await wire(2)).say(frame(8));
+    expect(await a.first(2)).toEqual([5, 8]);
     await client.signOut();
   });
 

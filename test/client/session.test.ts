@@ -7,21 +7,27 @@ const minutes = 60_000;
 const mug = { name: 'Mug', price: 9.5, sku: 'MUG-1' };
 const noQuery = { query: {} as never };
 
+type Meddle = (route: string, answer: Response) => Response | Promise<Response>;
+
 /** A server behind a proxy that notes what passes. */
 async function startWatched() {
   const server = await startRestartable();
   const seen: string[] = [];
+  let meddle: Meddle = (_, answer) => answer;
+  let refused: string | undefined;
   const proxy = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     async fetch(request) {
       const { method } = request;
       const { pathname, search } = new URL(request.url);
+      if (refused === `${method} ${pathname}`) return new Response('', { status: 503 });
       const body = method === 'GET' ? null : await request.arrayBuffer();
       const { headers } = request;
       const answer = await fetch(server.url + pathname + search, { method, headers, body });
       seen.push(`${method} ${pathname} ${answer.status}`);
-      return new Response(await answer.arrayBuffer(), answer);
+      const whole = new Response(await answer.arrayBuffer(), answer);
+      return await meddle(`${method} ${pathname}`, whole);
     },
   });
   const url = proxy.url.href;
@@ -30,6 +36,10 @@ async function startWatched() {
   return {
     url,
     seen,
+    /** Lets the network do something to the answers. */
+    meddle: (how: Meddle) => void (meddle = how),
+    /** Answers for the server that it is not there. */
+    refuse: (route: string | undefined) => void (refused = route),
     credentials: { email, password: testPassword },
     forgetAccessTokens: () => server.restart(),
     async stop() {
@@ -97,6 +107,39 @@ describe('a client that has signed in', () => {
     }
   });
 
+  test('does not refresh again for an answer that comes late', async () => {
+    const client = await signedIn();
+    await watched.forgetAccessTokens();
+    const renewed = Promise.withResolvers<void>();
+    watched.meddle(async (route, answer) => {
+      if (route === 'GET /products' && answer.status === 401) await renewed.promise;
+      return answer;
+    });
+    const late = client.products.get(noQuery);
+    expect((await client.profile.get()).status).toBe(200);
+    renewed.resolve();
+    expect((await late).status).toBe(200);
+    expect(refreshes(watched)).toHaveLength(1);
+  });
+
+  test('stays signed in when it cannot refresh for a while', async () => {
+    let told = 0;
+    const client = await signedIn({ onSignedOut: () => (told += 1) });
+    await watched.forgetAccessTokens();
+    watched.refuse('POST /auth/refresh');
+    expect((await client.profile.get()).status).toBe(401);
+    watched.refuse(undefined);
+    expect((await client.profile.get()).status).toBe(200);
+    expect(told).toBe(0);
+  });
+
+  test('leaves a request alone that brings a token of its own', async () => {
+    const client = await signedIn();
+    const headers = { authorization: 'Bearer none of ours' };
+    expect((await client.profile.get({ headers })).status).toBe(401);
+    expect(refreshes(watched)).toEqual([]);
+  });
+
   test('renews a token shortly before it expires', async () => {
     const client = await signedIn();
     watched.seen.length = 0;
@@ -149,12 +192,48 @@ describe('signing out', () => {
     expect(told).toBe(0);
   });
 
+  test('needs no cookie', async () => {
+    watched.meddle((_, answer) => {
+      answer.headers.delete('set-cookie');
+      return answer;
+    });
+    const client = createClient(watched.url);
+    const { data } = await client.signIn(watched.credentials);
+    const other = createClient(watched.url, { accessToken: () => data?.accessToken });
+    expect((await other.profile.get()).status).toBe(200);
+    expect((await client.signOut()).status).toBe(204);
+    expect((await other.profile.get()).status).toBe(401);
+  });
+
   test('leaves room for somebody else', async () => {
     const client = await signedIn();
     await client.signOut();
     expect((await client.signIn(watched.credentials)).status).toBe(200);
     await watched.forgetAccessTokens();
     expect((await client.profile.get()).status).toBe(200);
+  });
+});
+
+describe('signing in as somebody else', () => {
+  test('while a refresh is under way leaves nothing of the first', async () => {
+    const client = await signedIn();
+    const { email } = await signUp(watched.url);
+    await watched.forgetAccessTokens();
+    const [begun, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    watched.meddle(async (route, answer) => {
+      if (route === 'POST /auth/login') mayEnd.resolve();
+      if (route !== 'POST /auth/refresh') return answer;
+      begun.resolve();
+      setTimeout(mayEnd.resolve, 500);
+      await mayEnd.promise;
+      return answer;
+    });
+    const first = client.profile.get();
+    await begun.promise;
+    await client.signIn({ email, password: testPassword });
+    await first;
+    await watched.forgetAccessTokens();
+    expect((await client.profile.get()).data?.email).toBe(email);
   });
 });
 
