@@ -136,7 +136,7 @@ export function joinRoom(room: string, parts: ChatParts, options: JoinOptions = 
       posts.send((frame) => opened.send(frame));
     });
     opened.addEventListener('message', ({ data }) => {
-      if (!stop.aborted) take(JSON.parse(String(data)) as ServerFrame);
+      take(JSON.parse(String(data)) as ServerFrame);
     });
     opened.addEventListener('close', ({ code, reason }) => end(code, reason));
     return promise;
