@@ -257,6 +257,33 @@ describe('readers that stop reading', () => {
   });
 });
 
+describe('a thousand followers', () => {
+  test('all receive all, and leave nothing behind', async () => {
+    const users = await Promise.all(Array.from({ length: 32 }, () => signUp(server.url)));
+    const after = await headOf();
+    const streams = await Promise.all(
+      Array.from({ length: 1_000 }, (_, index) =>
+        openEventStream(server.url, {
+          token: users[index % users.length]!.accessToken,
+          after,
+          query: 'types=ProductCreated',
+        }),
+      ),
+    );
+    expect(streams.every(({ response }) => response.ok)).toBe(true);
+    const events = 200;
+    for (let index = 0; index < events; index += 1) {
+      const { client } = users[index % users.length]!;
+      await client.products.post({ name: 'Mug', price: 1, sku: crypto.randomUUID() });
+    }
+    await Promise.all(streams.map(({ received }) => received(events)));
+    const first = streams[0]!.positions();
+    expect(first).toHaveLength(events);
+    for (const { positions } of streams) expect(positions()).toEqual(first);
+    await Promise.all(streams.map(({ cut }) => cut()));
+  });
+});
+
 describe('a server that is killed under load', () => {
   test('is resumed by its followers where they were', async () => {
     const after = await headOf();
