@@ -7,7 +7,12 @@ import { createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { readLog } from '../../src/testing/rows.ts';
 import { signUp, spawnServer, startServer, temporaryDirectory } from '../../src/testing/server.ts';
-import { type ChatFrame, openChat, openEventStream } from '../../src/testing/streams.ts';
+import {
+  type ChatFrame,
+  openChat,
+  openEventStream,
+  openPlainStream,
+} from '../../src/testing/streams.ts';
 
 setDefaultTimeout(120_000);
 
@@ -258,29 +263,25 @@ describe('readers that stop reading', () => {
 });
 
 describe('a thousand followers', () => {
-  test('all receive all, and leave nothing behind', async () => {
+  test('all receive all, in one order', async () => {
     const users = await Promise.all(Array.from({ length: 32 }, () => signUp(server.url)));
     const after = await headOf();
     const streams = await Promise.all(
-      Array.from({ length: 1_000 }, (_, index) =>
-        openEventStream(server.url, {
-          token: users[index % users.length]!.accessToken,
-          after,
-          query: 'types=ProductCreated',
-        }),
-      ),
+      Array.from({ length: 1_000 }, (_, index) => {
+        const { accessToken: token } = users[index % users.length]!;
+        return openPlainStream(server.url, { token, after, query: 'types=ProductCreated' });
+      }),
     );
-    expect(streams.every(({ response }) => response.ok)).toBe(true);
     const events = 200;
     for (let index = 0; index < events; index += 1) {
       const { client } = users[index % users.length]!;
       await client.products.post({ name: 'Mug', price: 1, sku: crypto.randomUUID() });
     }
     await Promise.all(streams.map(({ received }) => received(events)));
-    const first = streams[0]!.positions();
-    expect(first).toHaveLength(events);
-    for (const { positions } of streams) expect(positions()).toEqual(first);
-    await Promise.all(streams.map(({ cut }) => cut()));
+    const [first] = streams;
+    expect(first!.positions).toHaveLength(events);
+    for (const { positions } of streams) expect(positions).toEqual(first!.positions);
+    for (const { cut } of streams) cut();
   });
 });
 
