@@ -1,6 +1,7 @@
 import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { atTheEnd, temporaryDirectory } from './cleanup.ts';
+import type { FollowSpecification } from './follow-specification.ts';
 import type { LoadResult, LoadSpecification } from './load-specification.ts';
 import type { BenchOptions } from './options.ts';
 
@@ -48,6 +49,16 @@ export function load(
 ): Promise<LoadResult> {
   return answerOf<LoadResult>({
     command: [...onCore(1, options), process.execPath, join(benchRoot, 'load.ts')],
+    input: JSON.stringify({ ...specification, host }),
+  });
+}
+
+export function follow(
+  specification: Omit<FollowSpecification, 'host'>,
+  options: BenchOptions,
+): Promise<LoadResult> {
+  return answerOf<LoadResult>({
+    command: [...onCore(1, options), process.execPath, join(benchRoot, 'follow.ts')],
     input: JSON.stringify({ ...specification, host }),
   });
 }

@@ -1,5 +1,6 @@
 import { append } from './append.ts';
 import { cleanUp } from './cleanup.ts';
+import { sse, ws } from './fanout.ts';
 import { installPeers } from './install.ts';
 import { describeMachine } from './machine.ts';
 import { help, readArguments, WrongArguments } from './options.ts';
@@ -7,7 +8,7 @@ import { query } from './query.ts';
 import { replay } from './replay.ts';
 import { markdown } from './report.ts';
 
-const benchmarks = { append, query, replay };
+const benchmarks = { append, query, replay, sse, ws };
 type Name = keyof typeof benchmarks;
 
 let interruption: Promise<void> | undefined;

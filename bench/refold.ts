@@ -57,9 +57,14 @@ function environmentFor(dataDirectory: string) {
   };
 }
 
-async function signIn(port: number) {
+/** Access tokens of so many users. */
+export function signInMany({ port }: Server, count: number): Promise<string[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => signIn(port, `user-${index}`)));
+}
+
+async function signIn(port: number, name = 'bench') {
   const server = { port } as Server;
-  const credentials = { email: 'bench@example.com', password: randomText() };
+  const credentials = { email: `${name}@example.com`, password: randomText() };
   const post = (body: object) => ({
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },

@@ -119,6 +119,48 @@ const programs = {
   'a client with a misspelt field in its body': client(
     "await client.auth.login.post({ email: '', pasword: '' }); // refused",
   ),
+  'a listener to an event and its fields': client(
+    "client.events.on('ProductCreated', ({ data, meta }) => data.priceCents + meta.actorId.length);",
+  ),
+  'a listener to a misspelt event': client(
+    "client.events.on('ProductCreatd', () => {}); // refused",
+  ),
+  'a listener to a misspelt field': client(
+    "client.events.on('ProductCreated', ({ data }) => data.priceCent); // refused",
+  ),
+  'a listener to a field of another event': client(
+    "client.events.on('ProductRenamed', ({ data }) => data.priceCents); // refused",
+  ),
+  'a listener to all events, told apart by their type': client(
+    "client.events.on('*', (event) => {\n  if (event.type === 'MessagePosted') event.data.text.trim();\n});",
+  ),
+  'a listener to all events that reads a field of some': client(
+    "client.events.on('*', (event) => {\n  event.data.room; // refused\n});",
+  ),
+  'a follower of some types of event': client(
+    "for await (const { data } of client.events.follow({ types: ['ProductRepriced'] }))\n  data.previousCents.toFixed();",
+  ),
+  'a follower of a misspelt type of event': client(
+    "client.events.follow({ types: ['ProductReprised'] }); // refused",
+  ),
+  'a follower that listens to what it does not follow': client(
+    "client.events.follow({ types: ['ProductRepriced'] }).on('ProductRenamed', () => {}); // refused",
+  ),
+  'a follower that counts on an address': client(
+    "client.events.on('UserRegistered', ({ data }) => data.email.length); // refused",
+  ),
+  'a chat room': client(
+    "const { id } = await client.chat.join('lobby', { onMessage: ({ data }) => data.text.trim() }).post('Hi');\nid.trim();",
+  ),
+  'a chat room with a misspelt frame': client(
+    "client.chat.join('lobby', { onMesage: () => {} }); // refused",
+  ),
+  'a message in a chat room with a misspelt field': client(
+    "client.chat.join('lobby', { onMessage: ({ txt }) => txt }); // refused",
+  ),
+  'signing in with a misspelt field': client(
+    "await client.signIn({ email: '', pasword: '' }); // refused",
+  ),
   'a test for a rejection that the decider gives': given(
     "specify(product)().when({ type: 'DeleteProduct', by }).thenRejected('product-unknown');",
   ),

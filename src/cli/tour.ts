@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Database } from 'bun:sqlite';
 import pino from 'pino';
 import { createApplication } from '../app.ts';
-import { createClient } from '../client/index.ts';
+import { type ChatMessage, createClient } from '../client/index.ts';
 import { readConfig } from '../config.ts';
 import { projections } from '../projections/index.ts';
 import { verifyLog } from '../storage/verify.ts';
@@ -96,8 +96,73 @@ async function walk(url: string, directory: string, rebuild: Rebuild): Promise<v
     `${read.data?.data.length} messages, newest first`,
   );
 
+  await seeLive(url);
   await seeRebuild(directory, rebuild);
   await seeChain(directory);
+}
+
+/** Two people in a room, and a reader of the events who is cut and resumes. */
+async function seeLive(url: string): Promise<void> {
+  const [ada, bob] = [createClient(url), createClient(url)];
+  const other = { email: 'bob@example.com', password };
+  await bob.auth.register.post({ ...other, name: 'Bob' });
+  await Promise.all([ada.signIn({ email, password }), bob.signIn(other)]);
+
+  const seen = { ada: [] as string[], bob: [] as string[] };
+  const bothSeen = Promise.withResolvers<void>();
+  const hear = (who: 'ada' | 'bob') => (message: ChatMessage) => {
+    seen[who].push(message.id);
+    if (seen.ada.length === 2 && seen.bob.length === 2) bothSeen.resolve();
+  };
+  const rooms = [
+    ada.chat.join('attic', { after: 0, onMessage: hear('ada') }),
+    bob.chat.join('attic', { after: 0, onMessage: hear('bob') }),
+  ];
+  const posted = [
+    await rooms[0]!.post('Good evening!'),
+    await rooms[1]!.post('Good evening, Ada!'),
+  ];
+  await inTime(bothSeen.promise);
+  step(
+    'chats with two people in one room',
+    [seen.ada, seen.bob].every((ids) => ids.join() === posted.map(({ id }) => id).join()),
+    'both saw the same messages in the same order',
+  );
+
+  const events = ada.events.follow({ types: ['ProductCreated', 'ProductRepriced'], after: 0 });
+  const positions: number[] = [];
+  for await (const { position } of events) {
+    positions.push(position);
+    break; // which cuts the stream
+  }
+  await ada.products.post({ name: 'Cup', price: 4.5, sku: 'CUP-1' });
+  const resumed = ada.events.follow({
+    types: ['ProductCreated', 'ProductRepriced'],
+    after: positions.at(-1)!,
+  });
+  for await (const { position } of resumed) {
+    positions.push(position);
+    if (positions.length === 3) break;
+  }
+  step(
+    'follows the events, is cut, and resumes',
+    positions.every((position, index) => index === 0 || position > positions[index - 1]!),
+    `saw the positions ${positions.join(', ')}, each once`,
+  );
+  await Promise.all([ada.signOut(), bob.signOut()]);
+}
+
+const liveMsMax = 10_000;
+
+/** What is live comes at once; a tour that waits for ever tells nothing. */
+async function inTime(work: Promise<void>): Promise<void> {
+  let timer: Timer | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), liveMsMax);
+  });
+  const first = await Promise.race([work, late]);
+  clearTimeout(timer);
+  if (first === 'late') throw new Refusal('✗ nothing came in time');
 }
 
 async function seeRebuild(directory: string, rebuild: Rebuild): Promise<void> {

@@ -86,7 +86,7 @@ export function eventStream(
     {
       start(own) {
         controller = own;
-        controller.enqueue(encoder.encode(opening(isReset ? after : undefined)));
+        controller.enqueue(encoder.encode(opening(after, isReset)));
       },
       pull() {
         if (stalledSince === undefined || isOver) return;
@@ -110,10 +110,12 @@ export function eventStream(
   return new Response(body, { headers });
 }
 
-/** Clients come back after a while of their own, lest all of them come at once. */
-function opening(resetTo: Position | undefined): string {
+/**
+ * Clients come back after a while of their own, lest all of them come at once. The id without data is no
+ * event: it tells where the stream begins, so that a connection lost before the first event resumes there.
+ */
+function opening(after: Position, isReset: boolean): string {
   const retry = retryMsMin + Math.floor(Math.random() * (retryMsMax - retryMsMin));
-  const reset =
-    resetTo === undefined ? '' : `id: ${resetTo}\nevent: reset\ndata: {"head":${resetTo}}\n\n`;
-  return `retry: ${retry}\n: connected\n\n${reset}`;
+  const reset = isReset ? `id: ${after}\nevent: reset\ndata: {"head":${after}}\n\n` : '';
+  return `retry: ${retry}\nid: ${after}\n: connected\n\n${reset}`;
 }

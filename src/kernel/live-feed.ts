@@ -9,7 +9,8 @@ import { createSubscription, type SubscriptionStatus } from './subscription.ts';
 import type { Clock } from './time.ts';
 import type { WakeUp } from './wake-up.ts';
 
-const entriesRemembered = 2_048;
+/** Those who come back after a moment find these in memory; twice as many are kept before some are dropped. */
+const entriesRemembered = 512;
 const pageSize = 250;
 
 /** An event as followers take it; made once for all of them. */

@@ -11,8 +11,6 @@ export type StreamOptions = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-export type EventStream = Awaited<ReturnType<typeof openEventStream>>;
-
 /** Opens a stream of server-sent events and reads it until it ends or is cut. */
 export async function openEventStream(
   url: string,
@@ -101,6 +99,52 @@ function parse(block: string, comments: string[]): Frame {
   return frame;
 }
 
+/** A follower on a socket of its own that keeps nothing but positions: `fetch` opens 256 at most. */
+export async function openPlainStream(
+  url: string,
+  { token = '', after = 0, query = '' }: StreamOptions,
+) {
+  const { hostname, port } = new URL(url);
+  const positions: number[] = [];
+  const opened = Promise.withResolvers<void>();
+  let rest = '';
+  let wanted = Number.POSITIVE_INFINITY;
+  let received = () => {};
+  const socket = await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: {
+      open(own) {
+        own.write(
+          `GET /events/stream?after=${after}&${query} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n`,
+        );
+        own.write(`Authorization: Bearer ${token}\r\n\r\n`);
+      },
+      data(_, chunk) {
+        opened.resolve();
+        const blocks = (rest + chunk.toString()).split('\n\n');
+        rest = blocks.pop()!;
+        for (const block of blocks) {
+          const id = /^id: (\d+)\nevent/m.exec(block)?.[1];
+          if (id !== undefined) positions.push(Number(id));
+        }
+        if (positions.length >= wanted) received();
+      },
+    },
+  });
+  await opened.promise;
+  return {
+    positions,
+    /** Resolves once so many events have come. */
+    received(count: number): Promise<void> {
+      wanted = count;
+      if (positions.length >= count) return Promise.resolve();
+      return new Promise((resolve) => (received = resolve));
+    },
+    cut: () => socket.terminate(),
+  };
+}
+
 export type ChatFrame = {
   readonly type: string;
   readonly id?: string;
@@ -113,8 +157,6 @@ export type ChatFrame = {
   readonly code?: string;
   readonly users?: readonly { readonly id: string; readonly name: string }[];
 };
-
-export type ChatSocket = ReturnType<typeof openChat>;
 
 type ChatOptions = {
   readonly room: string;

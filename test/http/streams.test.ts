@@ -70,6 +70,7 @@ describe('a stream of events', () => {
         return new TextDecoder().decode(value);
       }),
     );
+    for (const text of texts) expect(text).toMatch(/^id: \d+$/m);
     const pauses = texts.map((text) => Number(/^retry: (\d+)$/m.exec(text)?.[1]));
     for (const pause of pauses) expect(pause).toBeWithin(1_000, 4_001);
     expect(new Set(pauses).size).toBeGreaterThan(1);

@@ -1,0 +1,19 @@
+/** What the followers are told on standard input; they answer a `LoadResult` whose requests are deliveries. */
+export type FollowSpecification = {
+  readonly host: string;
+  readonly port: number;
+  /** What is asked for, with the headers of each follower in turn. */
+  readonly path: string;
+  readonly followers: number;
+  readonly headers: readonly string[];
+  /** The bytes that stand once in each delivery and nowhere else. */
+  readonly marker: string;
+  readonly post: {
+    readonly path: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+  };
+  /** Posted at once; the next come when every follower has all of them. */
+  readonly batch: number;
+  readonly seconds: number;
+};
