@@ -126,7 +126,7 @@ describe('a follower', () => {
       if (text.split('event: ProductCreated').length === 3 && text.endsWith('\n\n')) break;
     }
     curl.kill();
-    expect(text.match(/^id: \d+$/gm)).toHaveLength(2);
+    expect(text.match(/^id: \d+\nevent/gm)).toHaveLength(2);
   });
 });
 
