@@ -12,7 +12,6 @@ export type OpenedLog = {
 
 const all = 1_000;
 const at = (position: number) => position as Position;
-const placeOf = ({ position }: StoredEvent): number => position;
 
 /** What every engine promises; see src/kernel/event-log.ts. */
 export function eventLogContract(engine: string, open: () => Promise<OpenedLog> | OpenedLog) {
@@ -376,7 +375,7 @@ export function eventLogContract(engine: string, open: () => Promise<OpenedLog> 
 
       test('forwards gives positions above the one named, up to the limit', async () => {
         const positions = async (after: number, limit: number) =>
-          (await log.readAll(at(after), limit)).map(placeOf);
+          (await log.readAll(at(after), limit)).map(({ position }) => position as number);
         expect(await positions(0, all)).toEqual([1, 2, 3, 4, 5, 6]);
         expect(await positions(0, 2)).toEqual([1, 2]);
         expect(await positions(4, 1)).toEqual([5]);
@@ -384,21 +383,9 @@ export function eventLogContract(engine: string, open: () => Promise<OpenedLog> 
         expect(await positions(99, all)).toEqual([]);
       });
 
-      test('of some types gives those in a range, up to the limit', async () => {
-        const events = ['Left', 'Right', 'Left'].map((type) => newEvent({}, type));
-        await append({ stream: streamOf('d'), expected: 'any', events });
-        const found = async (types: string[], after: number, to = 9, limit = all) =>
-          (await log.readTypes(types, { after: at(after), to: at(to), limit })).map(placeOf);
-        expect(await found(['Right', 'Left'], 0)).toEqual([7, 8, 9]);
-        expect(await found(['Left'], 7)).toEqual([9]);
-        expect(await found(['Left'], 0, 8)).toEqual([7]);
-        expect(await found(['Left'], 0, 9, 1)).toEqual([7]);
-        expect(await found(['left', "Left' OR 1=1"], 0)).toEqual([]);
-      });
-
       test('backwards gives positions below the one named, newest first, up to the limit', async () => {
         const positions = async (before: number, limit: number) =>
-          (await log.readBack(at(before), limit)).map(placeOf);
+          (await log.readBack(at(before), limit)).map(({ position }) => position as number);
         expect(await positions(7, all)).toEqual([6, 5, 4, 3, 2, 1]);
         expect(await positions(7, 2)).toEqual([6, 5]);
         expect(await positions(3, 1)).toEqual([2]);

@@ -29,19 +29,9 @@ function newName() {
 
 const newcomer = (name = newName()) => signUp(server.url, { name });
 
-/** Waits until everything in the log has been reacted to, and until that is in the rows. */
-async function settled() {
-  const { edge, reactions } = server.application;
-  const { head } = edge.live;
-  while (reactions.position() < (await head())) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-  return String(await head());
-}
-
 /** What a user is told, newest first. */
 async function told({ accessToken: token }: Pick<User, 'accessToken'>, query = '') {
-  const headers = { 'read-after': await settled() };
+  const headers = { 'read-after': String(await server.reactedToAll()) };
   const response = await send(server.url, `GET /notifications${query}`, { token, headers });
   expect(response.status).toBe(200);
   type Page = NonNullable<Awaited<ReturnType<User['client']['notifications']['get']>>['data']>;
@@ -184,7 +174,7 @@ describe('the notifications of somebody', () => {
     const rooms: string[] = [];
     for (let count = 0; count < 5; count += 1) {
       rooms.unshift((await post(bob, `@${ada.user.name}`)).room);
-      await settled();
+      await server.reactedToAll();
     }
     const all = await told(ada);
     expect(all.data.map(({ data }) => data.room)).toEqual(rooms);
