@@ -7,8 +7,9 @@ import type { Logger } from 'pino';
 import { createPasswords } from './auth/passwords.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
+import { createTokenReuse, type TokenReuse } from './auth/token-reuse.ts';
 import { createTickets } from './auth/tickets.ts';
-import { createCommands } from './commands/index.ts';
+import { createCommands, type Commands } from './commands/index.ts';
 import type { Config } from './config.ts';
 import { registry } from './events/index.ts';
 import type { Role, UserEvent } from './events/users.ts';
@@ -27,6 +28,8 @@ import type { Vault } from './kernel/vault.ts';
 import { createLive } from './live.ts';
 import { projectionControl, readinessChecks, rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
+import { createReactions } from './reactions.ts';
+import type { ReadSideSettings } from './projector-worker.ts';
 import { openReadSide } from './read-side.ts';
 import { developmentSecrets } from './secrets.ts';
 import { systemClock as clock } from './storage/clock.ts';
@@ -54,10 +57,7 @@ export async function createApplication(config: Config, logger: Logger) {
     logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
   });
   const { log, vault } = storage;
-  const keyEncryption = createKeyEncryption(secrets.crypto);
-  const keyring = createKeyring(vault, keyEncryption);
-  const wrapped = await vault.secret(claimSecret, keyEncryption.wrapNew(claimSecret));
-  const digest = createDigest(keyEncryption.unwrap(wrapped, claimSecret));
+  const { keyEncryption, keyring, digest } = await openKeys(vault, secrets.crypto);
 
   let appendFailure: Error | undefined;
   const watchedLog = watched(log, {
@@ -65,6 +65,7 @@ export async function createApplication(config: Config, logger: Logger) {
       appendFailure = undefined;
       readSide.wake(durable);
       live.wakeUp.signal();
+      reactions.wake();
     },
     failed(error) {
       appendFailure = error;
@@ -74,18 +75,10 @@ export async function createApplication(config: Config, logger: Logger) {
   const cache = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const commands = createCommands({ store, cache, clock, newId, digest });
 
-  let isStopping = false;
   const settings = { directory, cryptoSecrets: secrets.crypto };
-  const readSide = await openReadSide(settings, await log.head(), (status) => {
-    const isAsExpected = status.state === 'live' || isStopping;
-    logger[isAsExpected ? 'debug' : 'warn'](status, 'projector');
-  });
-  const snapshots = openSnapshots(join(directory, 'read-model.db'));
-  readSide.onProgress(() => {
-    snapshots.leave();
-    rebuildOutdated(readSide, logger);
-  });
-  const queries = createQueries(drizzle(snapshots.database));
+  const { readSide, queries, enter, closeReads } = await openReads(settings, log, logger);
+  const shared = { store, commands, digest, queries, readSide, enter, newId, logger };
+  const reactions = await createReactions({ ...storage, ...shared });
 
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
   const recentRoles = await rolesChangedRecently(store);
@@ -93,10 +86,14 @@ export async function createApplication(config: Config, logger: Logger) {
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
   await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
 
+  const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
+
   const tickets = createTickets<User>();
   const access = createAccess({ tokens, sessions, tickets, recentRoles });
   const live = createLive({ log: watchedLog, store, commands, config, logger, tickets, access });
   live.feed.start();
+  reactions.start();
+  await tokenReuse.settle(newId());
 
   const edge: Edge = {
     access,
@@ -109,8 +106,9 @@ export async function createApplication(config: Config, logger: Logger) {
     passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
     sessions,
+    tokenReuse,
     tokens,
-    freshness: createFreshness({ ...readSide, enter: snapshots.enter }, await log.head()),
+    freshness: createFreshness({ ...readSide, enter }, await log.head()),
     once: createOnce({ vault, keyring, digest, clock }),
     limits: createLimits(config.rateLimits),
     newId,
@@ -121,16 +119,20 @@ export async function createApplication(config: Config, logger: Logger) {
     edge,
     logger,
     projections: projectionControl(readSide, log.head, logger),
-    checks: readinessChecks(readSide, log.head, () => writerFailure ?? appendFailure),
+    checks: readinessChecks(readSide, log.head, {
+      writerFailure: () => writerFailure ?? appendFailure,
+      others: [reactions.check],
+    }),
     corsOrigins: config.corsOrigins,
     version,
   });
-  const pruning = pruneRegularly(vault, logger);
+  const pruning = pruneRegularly(vault, tokenReuse, logger);
 
   return {
     http,
     edge,
     readSide,
+    reactions,
 
     listen() {
       http.listen({ port: config.port, hostname: config.host });
@@ -141,16 +143,49 @@ export async function createApplication(config: Config, logger: Logger) {
 
     /** Answers what was begun, then closes every store. */
     async stop(): Promise<void> {
-      isStopping = true;
       clearInterval(pruning);
       live.connections.close();
       await live.feed.stop();
       if (http.server) await atMost(http.stop(), stopMsMax);
+      await reactions.stop();
       await store.idle();
       await edge.freshness.caughtUp(await log.head());
+      await closeReads();
+      await storage.close();
+    },
+  };
+}
+
+/** The keys of persons, and the digest of names that are held, which has a key of its own. */
+async function openKeys(vault: Vault, cryptoSecrets: readonly string[]) {
+  const keyEncryption = createKeyEncryption(cryptoSecrets);
+  const keyring = createKeyring(vault, keyEncryption);
+  const wrapped = await vault.secret(claimSecret, keyEncryption.wrapNew(claimSecret));
+  const digest = createDigest(keyEncryption.unwrap(wrapped, claimSecret));
+  return { keyEncryption, keyring, digest };
+}
+
+/** The projector, and the queries on its rows. */
+async function openReads(settings: ReadSideSettings, log: EventLog, logger: Logger) {
+  let isStopping = false;
+  const readSide = await openReadSide(settings, await log.head(), (status) => {
+    const isAsExpected = status.state === 'live' || isStopping;
+    logger[isAsExpected ? 'debug' : 'warn'](status, 'projector');
+  });
+  const snapshots = openSnapshots(join(settings.directory, 'read-model.db'));
+  readSide.onProgress(() => {
+    snapshots.leave();
+    rebuildOutdated(readSide, logger);
+  });
+  return {
+    readSide,
+    queries: createQueries(drizzle(snapshots.database)),
+    /** To be called right before a query reads. */
+    enter: snapshots.enter,
+    async closeReads() {
+      isStopping = true;
       await readSide.close();
       snapshots.close();
-      await storage.close();
     },
   };
 }
@@ -185,8 +220,19 @@ function keysUnder({ wrapNew }: KeyEncryption) {
   };
 }
 
-function pruneRegularly(vault: Vault, logger: Logger): Timer {
-  const prune = () => vault.prune(clock.now());
+/** Nobody is signed in where a token is presented that was used before: the sessions themselves speak. */
+function reuseNotedIn({ users }: Commands): Parameters<typeof createTokenReuse>[1] {
+  return ({ id: sessionId, personId }, commandId, requestId) => {
+    const context = { actorId: 'sessions', correlationId: requestId, causationId: requestId };
+    return users(personId, { type: 'NoteTokenReuse', sessionId }, { ...context, commandId });
+  };
+}
+
+function pruneRegularly(vault: Vault, tokenReuse: TokenReuse, logger: Logger): Timer {
+  async function prune() {
+    await tokenReuse.settle(newId());
+    await vault.prune(clock.now());
+  }
   const report = (error: unknown) => logger.error({ err: error }, 'pruning the vault failed');
   return setInterval(() => void prune().catch(report), pruneMs).unref();
 }

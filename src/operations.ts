@@ -75,11 +75,12 @@ export function rebuildOutdated(readSide: ReadSide, logger: Logger): void {
   );
 }
 
-export function readinessChecks(
-  readSide: ReadSide,
-  head: Head,
-  writerFailure: () => Error | undefined,
-) {
+type Others = {
+  readonly writerFailure: () => Error | undefined;
+  readonly others: readonly (() => Check)[];
+};
+
+export function readinessChecks(readSide: ReadSide, head: Head, { writerFailure, others }: Others) {
   return async (): Promise<Check[]> => {
     const failure = writerFailure();
     const { state, error } = readSide.status();
@@ -92,6 +93,7 @@ export function readinessChecks(
       isFollowing && lag <= lagMax
         ? { name: 'read models', ok: true }
         : { name: 'read models', ok: false, message: error ?? `${state}, ${lag} events behind` },
+      ...others.map((check) => check()),
     ];
   };
 }

@@ -5,6 +5,7 @@ import type { Decider } from '../kernel/decider.ts';
 import { userStream } from '../events/users.ts';
 import { keysInMemory } from '../testing/keys.ts';
 import { type MessageCommand, message } from './chat.ts';
+import { notification, type NotificationCommand } from './notifications.ts';
 import { type ProductCommand, product } from './products.ts';
 import { type UserCommand, user } from './users.ts';
 
@@ -49,6 +50,7 @@ function userCommand({ of }: Chance): UserCommand {
     { type: 'RenameUser', name: of(['Ada', 'Bo', 'Cy']) },
     { type: 'ChangeUserRole', userId: 'ada', role: of(['user', 'moderator', 'admin'] as const) },
     { type: 'NotePasswordChange' },
+    { type: 'NoteTokenReuse', sessionId: of(['s1', 's2']) },
   ]);
 }
 
@@ -59,13 +61,26 @@ function messageCommand({ of }: Chance): MessageCommand {
   ]);
 }
 
+function notificationCommand({ of }: Chance): NotificationCommand {
+  const userId = of(['ada', 'bob']);
+  return of<NotificationCommand>([
+    { type: 'RaiseNotification', userId, kind: 'mention', references: { room: of(['a', 'b']) } },
+    { type: 'ReadNotification', userId },
+  ]);
+}
+
 /** Each of these is a wish to do it once more, not to have it so. */
-const notIdempotent = new Set(['NotePasswordChange']);
+const notIdempotent = new Set(['NotePasswordChange', 'NoteTokenReuse']);
 
 const deciders = [
   { name: 'product', decider: product as unknown as AnyDecider, commandOf: productCommand },
   { name: 'user', decider: user as unknown as AnyDecider, commandOf: userCommand },
   { name: 'message', decider: message as unknown as AnyDecider, commandOf: messageCommand },
+  {
+    name: 'notification',
+    decider: notification as unknown as AnyDecider,
+    commandOf: notificationCommand,
+  },
 ];
 
 describe.each(deciders)(`the $name decider (seed ${seed})`, ({ decider, commandOf }) => {

@@ -6,8 +6,11 @@ type RegisterUser = { type: 'RegisterUser'; email: string; name: string };
 type RenameUser = { type: 'RenameUser'; name: string };
 type ChangeUserRole = { type: 'ChangeUserRole'; userId: string; role: Role };
 type NotePasswordChange = { type: 'NotePasswordChange' };
+type NoteTokenReuse = { type: 'NoteTokenReuse'; sessionId: string };
 
-export type UserCommand = Readonly<RegisterUser | RenameUser | ChangeUserRole | NotePasswordChange>;
+export type UserCommand = Readonly<
+  RegisterUser | RenameUser | ChangeUserRole | NotePasswordChange | NoteTokenReuse
+>;
 
 export type UserRejection = 'user-unknown' | 'user-exists' | 'email-taken' | 'last-admin';
 
@@ -40,6 +43,7 @@ export const user: Decider<User, UserCommand, UserEvent, UserRejection> = {
       case 'UserRoleChanged':
         return { ...state, role: event.data.role };
       case 'UserPasswordChanged':
+      case 'RefreshTokenReused':
         return state;
     }
   },
@@ -54,6 +58,8 @@ export const user: Decider<User, UserCommand, UserEvent, UserRejection> = {
         return changeRole(command, state);
       case 'NotePasswordChange':
         return accept({ type: 'UserPasswordChanged', data: {} });
+      case 'NoteTokenReuse':
+        return accept({ type: 'RefreshTokenReused', data: { sessionId: command.sessionId } });
     }
   },
 };

@@ -1,5 +1,6 @@
 import { createRegistry } from '../kernel/registry.ts';
 import * as chat from './chat.ts';
+import * as notifications from './notifications.ts';
 import * as products from './products.ts';
 import * as users from './users.ts';
 
@@ -9,12 +10,16 @@ export const registry = createRegistry([
   users.UserRenamed,
   users.UserRoleChanged,
   users.UserPasswordChanged,
+  users.RefreshTokenReused,
   products.ProductCreated,
   products.ProductRenamed,
   products.ProductRepriced,
   products.ProductDeleted,
   chat.MessagePosted,
   chat.MessageWithdrawn,
+  notifications.NotificationRaised,
+  notifications.NotificationRead,
 ]);
 
-export type AppEvent = users.UserEvent | products.ProductEvent | chat.ChatEvent;
+export type AppEvent =
+  users.UserEvent | products.ProductEvent | chat.ChatEvent | notifications.NotificationEvent;

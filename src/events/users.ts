@@ -23,7 +23,13 @@ export const UserRegistered = event(
 export const UserRenamed = event('UserRenamed', { name: personal(Type.String()) }, { person });
 export const UserRoleChanged = event('UserRoleChanged', { role: Role, previousRole: Role });
 export const UserPasswordChanged = event('UserPasswordChanged', {});
+/** Somebody has a copy of the user's refresh token; the session was ended. */
+export const RefreshTokenReused = event('RefreshTokenReused', { sessionId: Type.String() });
 
 export type UserEvent = EventOf<
-  typeof UserRegistered | typeof UserRenamed | typeof UserRoleChanged | typeof UserPasswordChanged
+  | typeof UserRegistered
+  | typeof UserRenamed
+  | typeof UserRoleChanged
+  | typeof UserPasswordChanged
+  | typeof RefreshTokenReused
 >;

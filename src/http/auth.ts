@@ -4,7 +4,7 @@ import { isCommonPassword } from '../auth/common-passwords.ts';
 import { refreshTokenSeconds } from '../auth/sessions.ts';
 import { normaliseEmail } from '../commands/users.ts';
 import { idOf } from '../kernel/stream.ts';
-import { accepted, contextOf, type Edge, tag } from './edge.ts';
+import { accepted, contextOf, type Edge, requestIdOf, tag } from './edge.ts';
 import { problem, problems, type Set } from './problem.ts';
 import { answer, Email, Name, Password, strict } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
@@ -67,7 +67,7 @@ export function authHttp(edge: Edge) {
 }
 
 function signIn(edge: Edge) {
-  const { commands, passwords, sessions, tokens, access } = edge;
+  const { commands, passwords, sessions, tokenReuse, tokens, access } = edge;
 
   async function signedIn(userId: string, sid: string) {
     const account = await commands.users.load(userId);
@@ -109,6 +109,7 @@ function signIn(edge: Edge) {
       async ({ set, status, cookie }) => {
         const presented = cookie.refold_refresh.value;
         const refreshed = presented ? await sessions.refresh(presented) : undefined;
+        if (refreshed?.outcome === 'reused') await tokenReuse.note(refreshed, requestIdOf(set));
         if (refreshed?.outcome !== 'rotated') {
           if (presented) dropCookie(edge, cookie.refold_refresh);
           return status(401, unauthorized(set, 'Sign in again.'));

@@ -2,6 +2,7 @@
 import type { Passwords } from '../auth/passwords.ts';
 import type { Registration } from '../auth/registration.ts';
 import type { Sessions } from '../auth/sessions.ts';
+import type { TokenReuse } from '../auth/token-reuse.ts';
 import type { Commands } from '../commands/index.ts';
 import type { Role } from '../events/users.ts';
 import type { EventStore } from '../kernel/event-store.ts';
@@ -27,6 +28,7 @@ export type Edge = {
   readonly passwords: Passwords;
   readonly passwordHashOf: (userId: string) => Promise<string | undefined>;
   readonly sessions: Sessions;
+  readonly tokenReuse: TokenReuse;
   readonly tokens: Tokens;
   readonly freshness: Freshness;
   readonly once: Once;
@@ -39,9 +41,11 @@ export type Edge = {
 
 /** The request is the cause and the correlation of the events it leads to. */
 export function contextOf(set: Set, actorId: string, command?: CommandIdentity): CommandContext {
-  const requestId = String(set.headers[requestIdHeader]);
+  const requestId = requestIdOf(set);
   return { actorId, correlationId: requestId, causationId: requestId, ...command };
 }
+
+export const requestIdOf = (set: Set) => String(set.headers[requestIdHeader]);
 
 /** The version a client saw, from `If-Match`; one that no stream has for a tag we never gave. */
 export function ifVersion(request: Request): Version | undefined {

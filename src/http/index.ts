@@ -11,6 +11,7 @@ import type { Edge } from './edge.ts';
 import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
 import { type Check, healthHttp } from './health.ts';
+import { notificationsHttp } from './notifications.ts';
 import { productsHttp } from './products.ts';
 import { profileHttp } from './profile.ts';
 import { requestLog } from './requests.ts';
@@ -37,6 +38,7 @@ function createApi({ edge, projections, checks }: HttpParts) {
     .use(chatHttp(edge))
     .use(chatSocketHttp(edge))
     .use(eventsHttp(edge))
+    .use(notificationsHttp(edge))
     .use(adminHttp(edge, projections));
 }
 

@@ -46,6 +46,7 @@ const tags = {
   Products: 'Products, their history and their past.',
   Chat: 'Rooms and messages.',
   Events: 'What has happened, a page at a time or live.',
+  Notifications: 'What concerns the caller: mentions, and what others did to what is theirs.',
   Administration: 'Users, roles and read models; admins only.',
   Operations: 'For load balancers and operators.',
 };
@@ -143,6 +144,9 @@ const isStream = (path: string) => path.endsWith('/stream');
 const text = { type: 'string' };
 const position = { type: 'integer', minimum: 0 };
 
+/** Commands that neither create nor begin anything. */
+const otherRepeatable = new Set(['/profile/password', '/notifications/{id}/read']);
+
 /** The headers that mean something to a route, told by what it can answer. */
 function requestHeaders(path: string, method: string, { responses }: Operation) {
   const isRead =
@@ -151,7 +155,7 @@ function requestHeaders(path: string, method: string, { responses }: Operation) 
     !['/ready', '/admin/projections'].includes(path) &&
     !isStream(path);
   const isCommand =
-    method === 'post' && ('201' in responses || '202' in responses || path === '/profile/password');
+    method === 'post' && ('201' in responses || '202' in responses || otherRepeatable.has(path));
   const header = (name: string, schema: Json, description: string) => ({
     name,
     in: 'header',

@@ -1,12 +1,14 @@
 // The shapes in which clients see things, from a row or from a folded stream.
 import { type Static, Type } from '@sinclair/typebox';
 import type { Message } from '../commands/chat.ts';
+import type { Notification } from '../commands/notifications.ts';
 import type { Product } from '../commands/products.ts';
 import type { User } from '../commands/users.ts';
+import { NotificationKind, references } from '../events/notifications.ts';
 import { Role } from '../events/users.ts';
 import { type Personal, reveal } from '../kernel/event.ts';
 import type { Folded } from '../kernel/handle-command.ts';
-import { answer, Id, Position, Price, Time, Version } from './schemas.ts';
+import { answer, Id, Position, Price, strict, Time, Version } from './schemas.ts';
 
 export const UserView = answer({
   id: Id,
@@ -43,6 +45,17 @@ export const MessageView = answer({
   createdAt: Time,
 });
 export type MessageView = Static<typeof MessageView>;
+
+export const NotificationView = answer({
+  id: Id,
+  kind: NotificationKind,
+  data: strict(references),
+  read: Type.Boolean(),
+  version: Version,
+  createdAt: Time,
+  updatedAt: Time,
+});
+export type NotificationView = Static<typeof NotificationView>;
 
 type Known<State extends { status: string }> = Folded<
   Exclude<State, { status: 'unknown' | 'deleted' }>
@@ -83,6 +96,14 @@ export function messageView(
     position,
     createdAt,
   };
+}
+
+export function notificationView(
+  id: string,
+  { state, version, createdAt, updatedAt }: Known<Notification>,
+): NotificationView {
+  const { kind, references: data, status } = state;
+  return { id, kind, data, read: status === 'read', version, createdAt, updatedAt };
 }
 
 /** A folded stream that the outcome of its command has shown to exist. */

@@ -77,6 +77,9 @@ export type StoredEvent = NewEvent & {
   readonly hash: string;
 };
 
+/** Positions above `after` and up to `to`; at most `limit` events of them. */
+export type Range = { readonly after: Position; readonly to: Position; readonly limit: number };
+
 export type EventLog = {
   /** One durable transaction; the outcomes stand in the order of the appends. */
   readonly append: (appends: readonly Append[]) => Promise<readonly AppendOutcome[]>;
@@ -88,6 +91,8 @@ export type EventLog = {
   ) => Promise<readonly StoredEvent[]>;
   /** Events with a position above `after`, in position order. */
   readonly readAll: (after: Position, limit: number) => Promise<readonly StoredEvent[]>;
+  /** Events of these types in a range of positions, in position order; the others cost little. */
+  readonly readTypes: (types: readonly string[], range: Range) => Promise<readonly StoredEvent[]>;
   /** Events with a position below `before`, newest first. */
   readonly readBack: (before: Position, limit: number) => Promise<readonly StoredEvent[]>;
   /** The newest position, or 0. */

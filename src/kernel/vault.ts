@@ -45,9 +45,11 @@ export type Rotation = {
 
 export type RotationOutcome =
   | { readonly outcome: 'rotated'; readonly personId: string }
-  /** The token had been used before: the session is ended now. */
+  /** The token had been used before: the session is ended now, and it is remembered why. */
   | { readonly outcome: 'reused'; readonly personId: string }
   | { readonly outcome: 'unknown' };
+
+export type ReusedSession = Pick<Session, 'id' | 'personId'>;
 
 /** The first answer to a command, kept so that repeating the request gets it again. */
 export type KeptAnswer = {
@@ -82,6 +84,8 @@ export type Vault = {
   readonly endSession: (id: string, at: Timestamp) => Promise<void>;
   /** Ids of the sessions that ended at or after a time: their access tokens may still be unexpired. */
   readonly sessionsEndedSince: (time: Timestamp) => Promise<readonly string[]>;
+  /** Those that ended because a token came twice, until they are pruned. */
+  readonly reusedSessions: () => Promise<readonly ReusedSession[]>;
 
   readonly answerTo: (commandId: string) => Promise<KeptAnswer | undefined>;
   /** Keeps the answer unless one is kept already. */

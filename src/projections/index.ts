@@ -1,5 +1,6 @@
 import type { Projection } from '../kernel/projection.ts';
 import { chatProjection } from './chat.ts';
+import { notificationsProjection } from './notifications.ts';
 import { productsProjection } from './products.ts';
 import { usersProjection } from './users.ts';
 
@@ -7,4 +8,5 @@ export const projections: readonly Projection[] = [
   usersProjection,
   productsProjection,
   chatProjection,
+  notificationsProjection,
 ];

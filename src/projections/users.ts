@@ -19,7 +19,10 @@ export const users = table(
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
   },
-  ({ position }) => [index('users_by_position').on(position)],
+  ({ position, searchName }) => [
+    index('users_by_position').on(position),
+    index('users_by_name').on(searchName),
+  ],
 );
 
 export const usersProjection = defineProjection<UserEvent>({
@@ -51,6 +54,9 @@ export const usersProjection = defineProjection<UserEvent>({
       patch(users, { id: idOf(stream) }, { role: data.role, version, updatedAt: time }),
 
     UserPasswordChanged: ({ stream, version, time }) =>
+      patch(users, { id: idOf(stream) }, { version, updatedAt: time }),
+
+    RefreshTokenReused: ({ stream, version, time }) =>
       patch(users, { id: idOf(stream) }, { version, updatedAt: time }),
   },
 });

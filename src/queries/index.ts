@@ -1,4 +1,5 @@
 import { chatQueries } from './chat.ts';
+import { notificationQueries } from './notifications.ts';
 import { productQueries } from './products.ts';
 import type { ReadDb } from './read-db.ts';
 import { userQueries } from './users.ts';
@@ -6,5 +7,10 @@ import { userQueries } from './users.ts';
 export type Queries = ReturnType<typeof createQueries>;
 
 export function createQueries(db: ReadDb) {
-  return { users: userQueries(db), products: productQueries(db), chat: chatQueries(db) };
+  return {
+    users: userQueries(db),
+    products: productQueries(db),
+    chat: chatQueries(db),
+    notifications: notificationQueries(db),
+  };
 }

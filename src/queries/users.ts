@@ -1,4 +1,4 @@
-import { count, desc, eq, or, sql } from 'drizzle-orm';
+import { count, desc, eq, min, or, sql } from 'drizzle-orm';
 import { users } from '../projections/users.ts';
 import { escapeLike, like, type ListRequest, type ReadDb } from './read-db.ts';
 
@@ -19,6 +19,12 @@ export function userQueries(db: ReadDb) {
     .from(users)
     .where(eq(users.id, sql.placeholder('id')))
     .prepare();
+  const named = db
+    .select({ name: users.searchName, id: min(users.id), holders: count() })
+    .from(users)
+    .where(sql`${users.searchName} IN (SELECT value FROM json_each(${sql.placeholder('names')}))`)
+    .groupBy(users.searchName)
+    .prepare();
   const matches = or(like(users.searchEmail), like(users.searchName));
   const listed = db
     .select(view)
@@ -32,6 +38,8 @@ export function userQueries(db: ReadDb) {
 
   return {
     byId: (id: string) => byId.get({ id }),
+    /** Who bears these names, which are in lower case and NFC; how many do, and one of them. */
+    named: (names: readonly string[]) => named.all({ names: JSON.stringify(names) }),
     list({ page, limit, search }: ListRequest) {
       const pattern = escapeLike(search);
       const data = listed.all({ pattern, limit, offset: (page - 1) * limit });

@@ -1,4 +1,6 @@
+import { Database } from 'bun:sqlite';
 import { expect } from 'bun:test';
+import { join } from 'node:path';
 import { runCommand } from './command-line.ts';
 import type { Actor } from './load.ts';
 import { signIn, signUp } from './server.ts';
@@ -19,6 +21,28 @@ export async function signUpActors(
     token: accessToken,
   }));
   return { admin, users: [admin, ...others], actors };
+}
+
+/**
+ * Waits until a server has reacted to everything in its log, and answers the log's head. A follower
+ * keeps its checkpoint once it is idle, so nothing more comes by itself.
+ */
+export async function reactedToAll(directory: string): Promise<number> {
+  const database = new Database(join(directory, 'log.db'), { readonly: true });
+  const behind = database.query<{ head: number; behind: number }, []>(
+    `SELECT coalesce(max(events.position), 0) AS head,
+       coalesce(max(events.position), 0) - (SELECT min(position) FROM follower_checkpoints) AS behind
+     FROM events`,
+  );
+  try {
+    for (;;) {
+      const now = behind.get()!;
+      if (now.behind <= 0) return now.head;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    database.close();
+  }
 }
 
 /** Waits until a server's read models have seen everything in its log. */

@@ -180,8 +180,9 @@ export function contradictions(
 ): readonly string[] {
   const positions = new Map<string, number[]>();
   for (const { position, meta } of events) {
-    const { correlationId } = JSON.parse(meta) as { correlationId: string };
-    positions.set(correlationId, [...(positions.get(correlationId) ?? []), position]);
+    // What a process manager adds has the request for its correlation, and an event for its cause.
+    const { causationId } = JSON.parse(meta) as { causationId: string };
+    positions.set(causationId, [...(positions.get(causationId) ?? []), position]);
   }
   const problems: string[] = [];
   for (const { sent, position } of acknowledged) {

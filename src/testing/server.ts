@@ -30,6 +30,15 @@ export async function startServer(
     directory: dataDirectory,
     application,
     anonymous: createClient(url),
+    /** Waits until everything in the log has been reacted to, and answers the log's head. */
+    async reactedToAll(): Promise<number> {
+      const { reactions, edge } = application;
+      for (;;) {
+        const head = await edge.live.head();
+        if (reactions.position() >= head) return head;
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+    },
     /** Stops the server; its directory goes too, unless it was given. */
     async stop() {
       await application.stop();

@@ -5,11 +5,17 @@ import { openLogReader } from '../../src/storage/sqlite/event-log.ts';
 import { openLogWriter } from '../../src/storage/sqlite/log-writer.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { temporaryDirectory } from '../../src/testing/directory.ts';
-import { eventLogContract } from './event-log.contract.ts';
+import { eventLogContract, type OpenedLog } from './event-log.contract.ts';
+import { readTypesContract } from './read-types.contract.ts';
 
-eventLogContract('memory', () => ({ log: createMemoryLog(), close() {} }));
+function logContract(engine: string, open: () => Promise<OpenedLog> | OpenedLog) {
+  eventLogContract(engine, open);
+  readTypesContract(engine, open);
+}
 
-eventLogContract('SQLite', () => {
+logContract('memory', () => ({ log: createMemoryLog(), close() {} }));
+
+logContract('SQLite', () => {
   const directory = temporaryDirectory();
   const file = join(directory.path, 'log.db');
   const writer = openLogWriter(file, migrationsFolder('log', 'sqlite'));
@@ -28,7 +34,7 @@ eventLogContract('SQLite', () => {
   };
 });
 
-eventLogContract('SQLite in a Worker', async () => {
+logContract('SQLite in a Worker', async () => {
   const directory = temporaryDirectory();
   const { log, close } = await openSqliteStorage(directory.path, (error) => {
     throw error;

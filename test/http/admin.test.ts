@@ -127,6 +127,7 @@ describe('changing a role', () => {
 
 describe('the read models', () => {
   test('tell how far they are', async () => {
+    await server.reactedToAll();
     const { response } = await ada.client.products.post({ name: 'Mug', price: 1, sku: newSku() });
     const all = await projections();
     const names = registered.map(({ name }) => name);

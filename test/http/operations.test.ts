@@ -27,6 +27,7 @@ describe('a server that runs', () => {
       checks: [
         { name: 'log', ok: true },
         { name: 'read models', ok: true },
+        { name: 'notifications', ok: true },
       ],
     });
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { caughtUp, signUpActors } from '../../src/testing/actors.ts';
+import { caughtUp, reactedToAll, signUpActors } from '../../src/testing/actors.ts';
 import { runCommand } from '../../src/testing/command-line.ts';
 import { createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { seededRandom } from '../../src/testing/random.ts';
@@ -24,7 +24,7 @@ async function run(commands: number, signal: 'SIGTERM' | 'SIGKILL') {
   const record = emptyRecord();
   const isEnough = () => record.acknowledged.length >= commands;
   await drive({ url, record, load: createLoad(random, actors, 0), clients: 8, isEnough });
-  const { length: head } = await readLog(temporary.path);
+  const head = await reactedToAll(temporary.path);
   await caughtUp(url, admin.accessToken, head);
   child.kill(signal);
   await child.exited;

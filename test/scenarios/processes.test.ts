@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { productStream } from '../../src/events/products.ts';
 import { migrationsFolder } from '../../src/storage/migrate.ts';
 import { openLogWriter } from '../../src/storage/sqlite/log-writer.ts';
-import { caughtUp, signUpActors } from '../../src/testing/actors.ts';
+import { caughtUp, reactedToAll, signUpActors } from '../../src/testing/actors.ts';
 import { runCommand } from '../../src/testing/command-line.ts';
 import { contradictions, createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { appendOf } from '../../src/testing/log.ts';
@@ -72,8 +72,7 @@ describe('a rebuild beside a server', () => {
   test('knows nothing that the server has not synced', async () => {
     const server = await start();
     const { admin } = await signUpActors(server, 1);
-    const { length: head } = await readLog(server.directory);
-    await caughtUp(server.url, admin.accessToken, head);
+    await caughtUp(server.url, admin.accessToken, await reactedToAll(server.directory));
     const rows = dumpReadModels(server.directory);
     const writer = openLogWriter(
       join(server.directory, 'log.db'),

@@ -75,6 +75,12 @@ export function createMemoryLog(): EventLog {
     append: async (appends) => appends.map((append) => judge(append) ?? write(append)),
     readStream: async (stream, after, limit) => eventsOf(stream).slice(after, after + limit),
     readAll: async (after, limit) => events.slice(after, after + limit),
+    async readTypes(types, { after, to, limit }) {
+      return events
+        .slice(after, to)
+        .filter(({ type }) => types.includes(type))
+        .slice(0, limit);
+    },
     async readBack(before, limit) {
       const end = Math.max(0, Math.min(before - 1, events.length));
       return events.slice(Math.max(0, end - limit), end).toReversed();

@@ -13,6 +13,11 @@ export function openLogReader(file: string) {
   const forwards = database.query<StoredEvent, [number, number]>(
     `SELECT ${eventColumns} FROM events WHERE position > ? ORDER BY position LIMIT ?`,
   );
+  const ofTypes = database.query<StoredEvent, [number, number, string, number]>(
+    `SELECT ${eventColumns} FROM events
+     WHERE position > ? AND position <= ? AND type IN (SELECT value FROM json_each(?))
+     ORDER BY position LIMIT ?`,
+  );
   const backwards = database.query<StoredEvent, [number, number]>(
     `SELECT ${eventColumns} FROM events WHERE position < ? ORDER BY position DESC LIMIT ?`,
   );
@@ -22,6 +27,8 @@ export function openLogReader(file: string) {
   return {
     readStream: async (name, after, limit) => stream.all(name, after, limit),
     readAll: async (after, limit) => forwards.all(after, limit),
+    readTypes: async (types, { after, to, limit }) =>
+      ofTypes.all(after, to, JSON.stringify(types), limit),
     readBack: async (before, limit) => backwards.all(before, limit),
     head: async () => head.get()?.position ?? (0 as Position),
     close: () => database.close(),

@@ -17,6 +17,7 @@ import {
 import { noEvents, type Position, type StreamName, type Version } from '../../kernel/stream.ts';
 import { sha256 } from '../sha256.ts';
 import { openClaimBook } from './claim-book.ts';
+import { followerCheckpoints } from './follower-checkpoints.ts';
 import { closeWriter, migrateFile, openForWriting, walPagesMax } from './connection.ts';
 import { eventColumns, logStatements, type StoredCommand } from './log-statements.ts';
 
@@ -141,6 +142,7 @@ export function openLogWriter(file: string, migrations: string, claimGenerationS
     },
 
     holderOf: claims.holderOf,
+    checkpoints: followerCheckpoints(database),
     /** Housekeeping for between batches; answers at once when nothing is due. */
     maintain: claims.maintain,
 

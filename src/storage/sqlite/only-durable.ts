@@ -14,6 +14,8 @@ export function onlyDurable(reads: LogReads, durable: () => Position): LogReads 
   return {
     readStream: async (stream, after, limit) => cut(await reads.readStream(stream, after, limit)),
     readAll: async (after, limit) => cut(await reads.readAll(after, limit)),
+    readTypes: (types, range) =>
+      reads.readTypes(types, { ...range, to: Math.min(range.to, durable()) as Position }),
     readBack: (before, limit) => reads.readBack(Math.min(before, durable() + 1) as Position, limit),
     head: async () => durable(),
   };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { EventLog } from '../../kernel/event-log.ts';
+import type { FollowerCheckpoints } from '../../kernel/follower-checkpoints.ts';
 import { groupCommit } from '../../kernel/group-commit.ts';
 import type { Vault } from '../../kernel/vault.ts';
 import { migrationsFolder } from '../migrate.ts';
@@ -14,6 +15,7 @@ import { openWalSync } from './wal-sync.ts';
 
 export type Storage = {
   readonly log: EventLog;
+  readonly checkpoints: FollowerCheckpoints;
   readonly vault: Vault;
   readonly close: () => Promise<void>;
 };
@@ -62,6 +64,7 @@ export async function openSqliteStorage(
       append: durableLog.append,
       holderOf: async (kind, key) => writer.holderOf(kind, key),
     },
+    checkpoints: writer.checkpoints,
     vault: {
       ...vaultReads,
       addPerson: (person) => write('addPerson', person),

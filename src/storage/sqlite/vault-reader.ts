@@ -1,11 +1,17 @@
-import type { KeptAnswer, Vault, WrappedKey } from '../../kernel/vault.ts';
+import type { KeptAnswer, ReusedSession, Vault, WrappedKey } from '../../kernel/vault.ts';
 import { openForReading } from './connection.ts';
 
 const wrappedKey = 'SELECT key_id AS keyId, id AS personId, wrapped_key AS wrappedKey FROM persons';
 
 type VaultReads = Pick<
   Vault,
-  'unconfirmedPersons' | 'keyOf' | 'keysById' | 'passwordHashOf' | 'sessionsEndedSince' | 'answerTo'
+  | 'unconfirmedPersons'
+  | 'keyOf'
+  | 'keysById'
+  | 'passwordHashOf'
+  | 'sessionsEndedSince'
+  | 'reusedSessions'
+  | 'answerTo'
 >;
 
 /** The reading half of the vault; each call sees the newest commit. */
@@ -22,6 +28,9 @@ export function openVaultReader(file: string) {
   const ended = database.query<{ id: string }, [string]>(
     'SELECT id FROM sessions WHERE ended_at >= ?',
   );
+  const reused = database.query<ReusedSession, []>(
+    'SELECT id, person_id AS personId FROM sessions WHERE was_reused = 1 ORDER BY id',
+  );
   const answer = database.query<KeptAnswer, [string]>(
     `SELECT command_id AS commandId, person_id AS personId, request_digest AS requestDigest,
        sealed, expires_at AS expiresAt FROM answers WHERE command_id = ?`,
@@ -32,6 +41,7 @@ export function openVaultReader(file: string) {
     keysById: async (keyIds) => keyIds.flatMap((keyId) => keyById.get(keyId) ?? []),
     passwordHashOf: async (personId) => passwordHash.get(personId)?.hash,
     sessionsEndedSince: async (time) => ended.all(time).map(({ id }) => id),
+    reusedSessions: async () => reused.all(),
     answerTo: async (commandId) => answer.get(commandId) ?? undefined,
     close: () => database.close(),
   } satisfies VaultReads & { close: () => void };

@@ -84,6 +84,7 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
   const endSession = database.query(
     'UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL',
   );
+  const endReused = database.query('UPDATE sessions SET ended_at = ?, was_reused = 1 WHERE id = ?');
   const endOthers = database.query<{ id: string }, [string, string, string]>(
     'UPDATE sessions SET ended_at = ? WHERE person_id = ? AND id <> ? AND ended_at IS NULL RETURNING id',
   );
@@ -117,7 +118,7 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
       const found = session.get(id);
       if (!found || found.ended_at !== null || found.expires_at < at) return { outcome: 'unknown' };
       if (found.refresh_hash !== refreshHash) {
-        endSession.run(at, id);
+        endReused.run(at, id);
         return { outcome: 'reused', personId: found.person_id };
       }
       rotate.run(nextHash, expiresAt, id);
