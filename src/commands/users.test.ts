@@ -109,6 +109,22 @@ describe('noting that a password was changed', () => {
   });
 });
 
+describe('noting that a refresh token was used twice', () => {
+  const note = { type: 'NoteTokenReuse', sessionId: 's1' } as const;
+
+  test('records in which session, and leaves the user as they were', () => {
+    const reused: UserEvent = { type: 'RefreshTokenReused', data: { sessionId: 's1' } };
+    given(registered).when(note).thenEmits(reused);
+    given(registered)
+      .when(note)
+      .thenStateIs({ status: 'registered', ...registered.data } as never);
+  });
+
+  test('is refused where there is nobody', () => {
+    given().when(note).thenRejected('user-unknown');
+  });
+});
+
 describe('a user whose name and address were erased', () => {
   const gone: UserEvent = {
     type: 'UserRegistered',

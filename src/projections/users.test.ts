@@ -62,4 +62,10 @@ describe('a user among the rows', () => {
     const [after] = await rows(registered, { type: 'UserPasswordChanged', data: {} });
     expect(after).toEqual({ ...before, version: 2, updated_at: day(2) });
   });
+
+  test('counts a refresh token that was used twice as a version', async () => {
+    const [before] = await rows(registered);
+    const event: UserEvent = { type: 'RefreshTokenReused', data: { sessionId: 's' } };
+    expect(await rows(registered, event)).toEqual([{ ...before, version: 2, updated_at: day(2) }]);
+  });
 });

@@ -182,6 +182,19 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
         expect(await vault.sessionsEndedSince(day(3))).toEqual(['s']);
       });
 
+      test('that ended so is remembered as such, until it is pruned', async () => {
+        await vault.startSession(session('signed-out', 'bob'));
+        await vault.endSession('signed-out', day(2));
+        expect(await vault.reusedSessions()).toEqual([]);
+        await vault.rotateSession(rotation('s', 1));
+        await vault.rotateSession(rotation('s', 1, day(3)));
+        expect(await vault.reusedSessions()).toEqual([{ id: 's', personId: 'ada' }]);
+        await vault.prune(day(9));
+        expect(await vault.reusedSessions()).toHaveLength(1);
+        await vault.prune(day(10));
+        expect(await vault.reusedSessions()).toEqual([]);
+      });
+
       test('lets one of two simultaneous uses of a token through', async () => {
         const use = () => vault.rotateSession(rotation('s', 1));
         const outcomes = (await Promise.all([use(), use()])).map(({ outcome }) => outcome);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import { signUp, startServer, type TestServer } from '../../src/testing/server.ts';
 import { watchAnswers } from './declared.ts';
-import { expectProblem, newSku, send } from './requests.ts';
+import { eventually, expectProblem, newSku, send } from './requests.ts';
 
 const answers = watchAnswers();
 let server: TestServer;
@@ -52,6 +52,32 @@ describe('a store that somebody else holds', () => {
     other.run('ROLLBACK');
     other.close();
     expect((await client.products.post(json)).status).toBe(201);
+  });
+});
+
+describe('a process manager that fails', () => {
+  test('says so, tries again, and does once what it was to do', async () => {
+    const name = `Name ${crypto.randomUUID()}`;
+    const { accessToken: token } = await signUp(server.url, { name });
+    const { client: other } = await signUp(server.url);
+    await server.reactedToAll();
+    const log = new Database(join(server.directory, 'log.db'));
+    log.run('ALTER TABLE follower_checkpoints RENAME TO elsewhere');
+    await other.chat({ room: 'lobby' }).messages.post({ text: `@${name}` });
+    const ready = () => send(server.url, 'GET /ready');
+    const red = await eventually(ready, ({ status }) => status === 503);
+    const { checks } = (await red.json()) as { readonly checks: readonly object[] };
+    expect(checks).toContainEqual({
+      name: 'notifications',
+      ok: false,
+      message: expect.stringContaining('no such table'),
+    });
+    log.run('ALTER TABLE elsewhere RENAME TO follower_checkpoints');
+    log.close();
+    await eventually(ready, ({ status }) => status === 200);
+    const headers = { 'read-after': String(await server.reactedToAll()) };
+    const told = await send(server.url, 'GET /notifications', { token, headers });
+    expect(await told.json()).toMatchObject({ total: 1 });
   });
 });
 

@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { userStream } from '../../src/events/users.ts';
+import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import {
   promote,
   signIn,
@@ -33,6 +35,9 @@ function auth(action: 'refresh' | 'logout', cookie?: string, url = server.url) {
 
 const cookieOf = (response: Response) =>
   response.headers.get('set-cookie')?.split(';')[0] ?? 'no cookie';
+
+const eventsOf = ({ application }: TestServer, userId: string) =>
+  Array.fromAsync(application.edge.store.readStream(userStream(userId)));
 
 async function expectSignedOut(response: Response) {
   expect(response.headers.get('www-authenticate')).toStartWith('Bearer');
@@ -171,6 +176,40 @@ describe('the refresh cookie', () => {
     await expectSignedOut(await profile(accessToken));
     await expectSignedOut(await profile(second));
     expect((await profile(other.accessToken)).status).toBe(200);
+  });
+
+  test('used twice is recorded, once for its session', async () => {
+    const { cookie, user } = await signUp(server.url);
+    const session = cookie.split('=')[1]!.split('.')[0]!;
+    const response = await auth('refresh', cookie);
+    for (let time = 0; time < 3; time += 1) await auth('refresh', cookie);
+    await auth('refresh', cookieOf(response));
+    const [first, ...later] = await eventsOf(server, user.id);
+    expect(first).toMatchObject({ type: 'UserRegistered' });
+    expect(later).toEqual([
+      expect.objectContaining({ type: 'RefreshTokenReused', data: { sessionId: session } }),
+    ]);
+    expect(later[0]!.meta.actorId).toBe('sessions');
+  });
+
+  test('used twice is recorded at the next start, if the process died before it was', async () => {
+    const { path: directory, remove } = temporaryDirectory();
+    const first = await startServer({ directory });
+    const { cookie, user } = await signUp(first.url);
+    await first.stop();
+    const storage = await openSqliteStorage(directory, () => {});
+    const at = new Date().toISOString();
+    const id = cookie.split('=')[1]!.split('.')[0]!;
+    const rotation = { id, refreshHash: 'of an older one', nextHash: '', at, expiresAt: at };
+    expect(await storage.vault.rotateSession(rotation)).toMatchObject({ outcome: 'reused' });
+    await storage.close();
+    for (let start = 0; start < 2; start += 1) {
+      const next = await startServer({ directory });
+      const types = (await eventsOf(next, user.id)).map(({ type }) => type);
+      expect(types).toEqual(['UserRegistered', 'RefreshTokenReused']);
+      await next.stop();
+    }
+    remove();
   });
 
   test('used by five at once lets in one at most', async () => {
