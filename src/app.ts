@@ -20,7 +20,7 @@ import { createOnce } from './http/idempotency.ts';
 import { createHttp } from './http/index.ts';
 import { createLimits } from './http/rate-limit.ts';
 import { createTokens } from './http/tokens.ts';
-import type { EventLog } from './kernel/event-log.ts';
+import type { Append, EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { Folded } from './kernel/handle-command.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
@@ -61,11 +61,11 @@ export async function createApplication(config: Config, logger: Logger) {
 
   let appendFailure: Error | undefined;
   const watchedLog = watched(log, {
-    appended(durable) {
+    appended(durable, appends) {
       appendFailure = undefined;
       readSide.wake(durable);
-      live.wakeUp.signal();
-      reactions.wake();
+      if (live.feed.size() > 0) live.wakeUp.signal();
+      reactions.wakeFor(appends);
     },
     failed(error) {
       appendFailure = error;
@@ -191,7 +191,7 @@ async function openReads(settings: ReadSideSettings, log: EventLog, logger: Logg
 }
 
 type Watcher = {
-  readonly appended: (durable: Position) => void;
+  readonly appended: (durable: Position, appends: readonly Append[]) => void;
   readonly failed: (error: Error) => void;
 };
 
@@ -202,7 +202,7 @@ function watched(log: EventLog, { appended, failed }: Watcher): EventLog {
     async append(appends) {
       try {
         const outcomes = await log.append(appends);
-        appended(await log.head());
+        appended(await log.head(), appends);
         return outcomes;
       } catch (error) {
         failed(error as Error);

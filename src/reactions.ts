@@ -4,7 +4,7 @@ import type { Commands } from './commands/index.ts';
 import { normaliseEmail } from './commands/users.ts';
 import type { AppEvent } from './events/index.ts';
 import type { Check } from './http/health.ts';
-import type { EventLog } from './kernel/event-log.ts';
+import type { Append, EventLog, Write } from './kernel/event-log.ts';
 import type { EventStore } from './kernel/event-store.ts';
 import { erased, type Recorded, reveal } from './kernel/event.ts';
 import type { FollowerCheckpoints } from './kernel/follower-checkpoints.ts';
@@ -85,8 +85,10 @@ export async function createReactions(parts: ReactionParts) {
   return {
     position: manager.position,
     start: subscription.start,
-    /** The log has grown. */
-    wake: wakeUp.signal,
+    /** The log has grown by these; what holds no cause is passed over when there is time. */
+    wakeFor(appends: readonly Append[]): void {
+      if (appends.some(({ writes }) => writes.some(hasCause))) wakeUp.signal();
+    },
 
     check(): Check {
       const { error } = subscription.status();
@@ -101,6 +103,9 @@ export async function createReactions(parts: ReactionParts) {
     },
   };
 }
+
+const causing = new Set<string>(causes);
+const hasCause = ({ events }: Write) => events.some(({ type }) => causing.has(type));
 
 function peopleOf({ store, digest, queries, readSide, enter }: PeopleParts): People {
   return {
