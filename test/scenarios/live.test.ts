@@ -249,7 +249,7 @@ describe('readers that stop reading', () => {
     const own = await startServer();
     const { connections, feed } = own.application.edge.live;
     const { accessToken: token } = await signUp(own.url);
-    for (let round = 0; round < 100; round += 1) {
+    for (let round = 0; round < 500; round += 1) {
       const streams = await Promise.all(
         Array.from({ length: 20 }, () => openEventStream(own.url, { token })),
       );
