@@ -26,7 +26,12 @@ describe('an empty environment', () => {
       isDevelopment: true,
       port: 3_000,
       host: '0.0.0.0',
+      database: { engine: 'sqlite' },
       dataDirectory: './data',
+      redisUrl: undefined,
+      mail: { smtpUrl: undefined, from: 'Refold <refold@localhost>' },
+      s3: undefined,
+      metricsToken: undefined,
       secrets: undefined,
       corsOrigins: [],
       logLevel: 'info',
@@ -48,6 +53,15 @@ describe('the configuration', () => {
       PORT: '8080',
       HOST: '127.0.0.1',
       DATABASE_URL: 'sqlite:/var/lib/refold',
+      REDIS_URL: 'rediss://cache.example:6380/2',
+      SMTP_URL: 'smtps://post:word@mail.example',
+      MAIL_FROM: 'Shop <shop@example.com>',
+      S3_ENDPOINT: 'https://s3.example',
+      S3_BUCKET: 'images',
+      S3_REGION: 'eu-central-1',
+      S3_ACCESS_KEY_ID: 'key',
+      S3_SECRET_ACCESS_KEY: 'secret',
+      METRICS_TOKEN: 'sixteen-or-more-of-them',
       CORS_ORIGINS: 'https://a.example, https://b.example,',
       LOG_LEVEL: 'warn',
       RATE_LIMIT_AUTH: '7',
@@ -58,7 +72,18 @@ describe('the configuration', () => {
       isDevelopment: false,
       port: 8_080,
       host: '127.0.0.1',
+      database: { engine: 'sqlite' },
       dataDirectory: '/var/lib/refold',
+      redisUrl: 'rediss://cache.example:6380/2',
+      mail: { smtpUrl: 'smtps://post:word@mail.example', from: 'Shop <shop@example.com>' },
+      s3: {
+        endpoint: 'https://s3.example',
+        bucket: 'images',
+        region: 'eu-central-1',
+        accessKeyId: 'key',
+        secretAccessKey: 'secret',
+      },
+      metricsToken: 'sixteen-or-more-of-them',
       secrets: {
         jwt: [secret('new'), secret('old')],
         refresh: [secret('refresh')],
@@ -89,6 +114,15 @@ describe('the configuration', () => {
     expect(readConfig({ DATABASE_URL: url }).dataDirectory).toBe(directory);
   });
 
+  test.each(['postgres://user:word@db:5432/refold', 'postgresql://db/refold'])(
+    'reads the database %s as a PostgreSQL server, with a directory for what stays here',
+    (url) => {
+      const { database, dataDirectory } = readConfig({ DATABASE_URL: url });
+      expect(database).toEqual({ engine: 'postgres', url });
+      expect(dataDirectory).toBe('./data');
+    },
+  );
+
   test('limits requests in production unless it is told otherwise', () => {
     expect(readConfig(production).rateLimits).toEqual({ auth: 60, commands: 1_200 });
   });
@@ -118,7 +152,11 @@ describe('an environment that cannot be used', () => {
     ['PORT', '-1'],
     ['PORT', '65536'],
     ['RATE_LIMIT_COMMANDS', 'many'],
-    ['DATABASE_URL', 'postgres://localhost/refold'],
+    ['DATABASE_URL', 'postgres://localhost'],
+    ['REDIS_URL', 'localhost:6379'],
+    ['SMTP_URL', 'mail.example'],
+    ['MAIL_FROM', 'nobody'],
+    ['METRICS_TOKEN', 'short'],
     ['DATABASE_URL', 'sqlite:'],
   ])('is one where %s is %s', (name, value) => {
     const { NODE_ENV: _, ...secrets } = production;
@@ -135,6 +173,20 @@ test('a secret that is too short in a list, or set without the others, is refuse
     expect.stringContaining('CRYPTO_SECRET must be '),
   ]);
   expect(problemsOf({ CRYPTO_SECRET: secret('new') })).toHaveLength(2);
+});
+
+test('an S3 server is one that speaks HTTP', () => {
+  const rest = { S3_BUCKET: 'b', S3_ACCESS_KEY_ID: 'k', S3_SECRET_ACCESS_KEY: 's' };
+  expect(problemsOf({ ...rest, S3_ENDPOINT: 's3.example' })).toEqual([
+    expect.stringContaining('S3_ENDPOINT must be '),
+  ]);
+});
+
+test('an S3 server is configured in full or not at all', () => {
+  expect(problemsOf({ S3_BUCKET: 'images', S3_ENDPOINT: 'https://s3.example' })).toEqual([
+    expect.stringContaining('S3_ACCESS_KEY_ID must be set too'),
+    expect.stringContaining('S3_SECRET_ACCESS_KEY must be set too'),
+  ]);
 });
 
 describe('production', () => {

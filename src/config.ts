@@ -18,10 +18,27 @@ const Environment = Type.Object({
   }),
   HOST: Type.String({ minLength: 1, default: '0.0.0.0', description: 'an address to listen on' }),
   DATABASE_URL: Type.String({
-    pattern: '^(sqlite:|file:)?[^:]+$',
+    pattern: '^(sqlite:|file:)?[^:]+$|^postgres(ql)?://[^/]+/.+$',
     default: 'sqlite:./data',
-    description: 'sqlite:DIRECTORY',
+    description: 'sqlite:DIRECTORY or postgres://USER:PASSWORD@HOST:PORT/DATABASE',
   }),
+  REDIS_URL: Type.Optional(address('redis', 'redis://HOST:PORT or rediss://HOST:PORT')),
+  SMTP_URL: Type.Optional(address('smtp', 'smtp://HOST:PORT or smtps://HOST:PORT')),
+  MAIL_FROM: Type.String({
+    pattern: '^[^\\r\\n]*[^\\s@<>]+@[^\\s@<>]+>?$',
+    default: 'Refold <refold@localhost>',
+    description: 'a sender like Refold <refold@example.com>',
+  }),
+  S3_ENDPOINT: Type.Optional(
+    Type.String({ pattern: '^https?://[^/]+', description: 'http://HOST or https://HOST' }),
+  ),
+  S3_BUCKET: Type.Optional(Type.String({ minLength: 1, description: 'the name of a bucket' })),
+  S3_REGION: Type.String({ minLength: 1, default: 'us-east-1', description: 'a region' }),
+  S3_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, description: 'a key id' })),
+  S3_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, description: 'a key' })),
+  METRICS_TOKEN: Type.Optional(
+    Type.String({ pattern: '^[!-~]{16,}$', description: '16 printable characters or more' }),
+  ),
   JWT_SECRET: Type.Optional(secretList()),
   JWT_REFRESH_SECRET: Type.Optional(secretList()),
   CRYPTO_SECRET: Type.Optional(secretList()),
@@ -43,6 +60,11 @@ function secretList() {
   });
 }
 
+/** A URL of a scheme, or of the same with an `s` for TLS. */
+function address(scheme: string, description: string) {
+  return Type.String({ pattern: `^${scheme}s?://.+$`, description });
+}
+
 function limit(what: string) {
   return Type.Integer({ minimum: 0, description: `${what} a minute, 0 for no limit` });
 }
@@ -55,12 +77,33 @@ export type Secrets = {
   readonly crypto: readonly string[];
 };
 
+export type Database =
+  { readonly engine: 'sqlite' } | { readonly engine: 'postgres'; readonly url: string };
+
+export type S3 = {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+};
+
 export type Config = {
   readonly isProduction: boolean;
   readonly isDevelopment: boolean;
   readonly port: number;
   readonly host: string;
+  readonly database: Database;
+  /** Of the SQLite files; with another engine, of what is kept on this machine only. */
   readonly dataDirectory: string;
+  /** Undefined: everything shared lies in this process. */
+  readonly redisUrl: string | undefined;
+  /** Without a server, mail is written to the log. */
+  readonly mail: { readonly smtpUrl: string | undefined; readonly from: string };
+  /** Undefined: files are kept in the data directory. */
+  readonly s3: S3 | undefined;
+  /** Undefined: metrics are for callers on this machine only. */
+  readonly metricsToken: string | undefined;
   /** Undefined outside production: development makes its own and keeps them in the data directory. */
   readonly secrets: Secrets | undefined;
   readonly corsOrigins: readonly string[];
@@ -87,7 +130,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ),
   );
   const values = Value.Convert(Environment, Value.Default(Environment, given)) as Environment;
-  const problems = [...invalid(values), ...unsafe(values)];
+  const problems = [...invalid(values), ...unsafe(values), ...incomplete(values)];
   if (problems.length > 0) throw new InvalidConfig(problems);
   return Object.freeze(toConfig(values));
 }
@@ -115,6 +158,14 @@ function unsafe({ NODE_ENV, CORS_ORIGINS, ...values }: Environment): string[] {
   ];
 }
 
+const s3Names = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
+
+function incomplete(values: Environment): string[] {
+  const missing = s3Names.filter((name) => values[name] === undefined);
+  if (missing.length === s3Names.length) return [];
+  return missing.map((name) => `${name} must be set too, or none of ${s3Names.join(', ')}.`);
+}
+
 function isGuessable(secret: string): boolean {
   return new Set(secret).size < 8 || /change[-_ ]?me|replace|example|your[-_ ]/i.test(secret);
 }
@@ -128,7 +179,11 @@ function toConfig(values: Environment): Config {
     isDevelopment: values.NODE_ENV === 'development',
     port: values.PORT,
     host: values.HOST,
-    dataDirectory: values.DATABASE_URL.replace(/^(sqlite|file):(\/\/(?=\/))?/, ''),
+    ...databaseOf(values.DATABASE_URL),
+    redisUrl: values.REDIS_URL,
+    mail: { smtpUrl: values.SMTP_URL, from: values.MAIL_FROM },
+    s3: s3Of(values),
+    metricsToken: values.METRICS_TOKEN,
     secrets: hasSecrets
       ? { jwt: list(JWT_SECRET), refresh: list(JWT_REFRESH_SECRET), crypto: list(CRYPTO_SECRET) }
       : undefined,
@@ -138,6 +193,26 @@ function toConfig(values: Environment): Config {
       auth: values.RATE_LIMIT_AUTH ?? (isProduction ? 60 : 6_000),
       commands: values.RATE_LIMIT_COMMANDS ?? (isProduction ? 1_200 : 0),
     },
+  };
+}
+
+function databaseOf(url: string): Pick<Config, 'database' | 'dataDirectory'> {
+  if (/^postgres(ql)?:/.test(url)) {
+    return { database: { engine: 'postgres', url }, dataDirectory: './data' };
+  }
+  const dataDirectory = url.replace(/^(sqlite|file):(\/\/(?=\/))?/, '');
+  return { database: { engine: 'sqlite' }, dataDirectory };
+}
+
+function s3Of(values: Environment): S3 | undefined {
+  const { S3_ENDPOINT, S3_BUCKET, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = values;
+  if (!S3_ENDPOINT || !S3_BUCKET || !S3_ACCESS_KEY_ID || !S3_SECRET_ACCESS_KEY) return undefined;
+  return {
+    endpoint: S3_ENDPOINT,
+    bucket: S3_BUCKET,
+    region: S3_REGION,
+    accessKeyId: S3_ACCESS_KEY_ID,
+    secretAccessKey: S3_SECRET_ACCESS_KEY,
   };
 }
 
