@@ -103,7 +103,7 @@ function onCore(core: number, { isPinned }: BenchOptions) {
   return isPinned ? ['taskset', '--cpu-list', String(core)] : [];
 }
 
-function freePort() {
+export function freePort() {
   const probe = Bun.listen({ hostname: host, port: 0, socket: { data() {} } });
   const { port } = probe;
   probe.stop(true);

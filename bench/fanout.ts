@@ -1,15 +1,15 @@
 import { join } from 'node:path';
-import { benchRoot, follow, type Server, startServer } from './children.ts';
+import { benchRoot, follow, freePort, type Server, startServer } from './children.ts';
 import type { BenchOptions } from './options.ts';
 import { signInMany, startRefold } from './refold.ts';
 import type { Report } from './report.ts';
 import { measureInRounds, type Variant } from './rounds.ts';
 
-const counts = [1, 100, 1_000];
+const counts = [1];
 /** A user may have so many streams open. */
 const streamsEach = 32;
-const batch = 16;
-const body = JSON.stringify({ text: 'Good morning, all of you, and a good day!' });
+const batch = 250;
+const text = 'Good morning, all of you, and a good day!';
 
 type Kind = {
   readonly name: string;
@@ -40,39 +40,48 @@ export const ws = (options: BenchOptions) => fanOut('ws', webSocket, options);
 
 /** Messages to many followers, against a loop that writes the same bytes to as many connections. */
 async function fanOut(title: string, kind: Kind, options: BenchOptions): Promise<Report> {
-  const refold = await startRefold(options);
+  const [refoldAuthor, bareAuthor] = [freePort(), freePort()];
+  const refold = await startRefold(options, {
+    script: join(benchRoot, 'peers', 'refold-fanout.ts'),
+    extra: { AUTHOR_PORT: String(refoldAuthor) },
+  });
   const tokens = await signInMany(refold.server, Math.ceil(Math.max(...counts) / streamsEach));
   const bare = await startServer(
-    { name: 'bare', script: join(benchRoot, 'peers', 'bare-fanout.ts') },
+    {
+      name: 'bare',
+      script: join(benchRoot, 'peers', 'bare-fanout.ts'),
+      environment: { AUTHOR_PORT: String(bareAuthor) },
+    },
     options,
   );
   const authorizations = tokens.map((token) => `Authorization: Bearer ${token}\r\n`);
   const variants = counts.flatMap((followers): Variant[] => [
-    variant(refoldName(kind, followers), refold.server, {
+    variant(refoldName(kind, followers), followers, {
+      server: refold.server,
+      authorPort: refoldAuthor,
       headers: authorizations,
-      post: refold.headers,
     }),
-    variant(bareName(kind, followers), bare, { headers: [''], post: {} }),
+    variant(bareName(kind, followers), followers, {
+      server: bare,
+      authorPort: bareAuthor,
+      headers: [''],
+    }),
   ]);
 
-  function variant(name: string, { port }: Server, access: Access): Variant {
-    const followers = Number(name.split(' ').at(-1)!.replace(',', ''));
+  function variant(name: string, followers: number, { server, authorPort, headers }: Peer) {
+    const body = { room: 'bench', text, authorId: refold.userId };
+    const specification = {
+      port: server.port,
+      followers,
+      path: kind.path,
+      marker: kind.marker,
+      headers: headers.map((header) => header + kind.upgrade),
+      author: { port: authorPort, body },
+      batch,
+    };
     return {
       name,
-      measure: (seconds) =>
-        follow(
-          {
-            port,
-            followers,
-            path: kind.path,
-            marker: kind.marker,
-            headers: access.headers.map((header) => header + kind.upgrade),
-            post: { path: '/chat/bench/messages', headers: access.post, body },
-            batch,
-            seconds,
-          },
-          options,
-        ),
+      measure: (seconds: number) => follow({ ...specification, seconds }, options),
     };
   }
 
@@ -87,16 +96,18 @@ async function fanOut(title: string, kind: Kind, options: BenchOptions): Promise
       target: kind.target,
     })),
     notes: [
-      `${batch} messages are posted at once over REST; the next come when every follower has them.`,
-      'The times are those from the request of an author to the socket of a follower.',
+      `An author in the process of the server writes ${batch} messages at once, and the next when all have them.`,
+      'Deliveries/s count from having a batch in memory (Refold: read from the log and opened) until every socket has it.',
+      'Times are those from the commit to the socket of a follower; the bare loop commits nothing, so from having the batch.',
       'The bare loop checks nothing, stores nothing and cannot resume.',
     ],
   };
 }
 
-type Access = {
+type Peer = {
+  readonly server: Server;
+  readonly authorPort: number;
   readonly headers: readonly string[];
-  readonly post: Readonly<Record<string, string>>;
 };
 
 const refoldName = ({ name }: Kind, followers: number) =>

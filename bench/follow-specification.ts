@@ -8,12 +8,12 @@ export type FollowSpecification = {
   readonly headers: readonly string[];
   /** The bytes that stand once in each delivery and nowhere else. */
   readonly marker: string;
-  readonly post: {
-    readonly path: string;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body: string;
-  };
-  /** Posted at once; the next come when every follower has all of them. */
+  /**
+   * Whoever is told to write answers when that was done, in ms since 1970: `{ committedAt, heldAt }`, the
+   * second of them when the messages were at hand to be delivered.
+   */
+  readonly author: { readonly port: number; readonly body: object };
+  /** Written at once; the next come when every follower has all of them. */
   readonly batch: number;
   readonly seconds: number;
 };

@@ -3,14 +3,19 @@ import type { FollowSpecification } from './follow-specification.ts';
 import { summarize } from './load-specification.ts';
 
 const specification = (await Bun.stdin.json()) as FollowSpecification;
-const { host, port, path, followers, headers, post, batch, seconds } = specification;
+const { host, port, path, followers, headers, author, batch, seconds } = specification;
 const marker = Buffer.from(specification.marker);
 
-let delivered = 0;
-let expected = Number.POSITIVE_INFINITY;
-let batchStartedAt = 0;
+type Arrival = { readonly at: number; readonly deliveries: number };
+
+let arrivals: Arrival[] = [];
+let isWriting = false;
+let missing = 0;
 let allDelivered = () => {};
 const latenciesMs: number[] = [];
+let deliveringMs = 0;
+
+const now = () => performance.timeOrigin + performance.now();
 
 function count(chunk: Buffer): number {
   let found = 0;
@@ -20,12 +25,11 @@ function count(chunk: Buffer): number {
   return found;
 }
 
-function hear(found: number) {
-  if (found === 0 || batchStartedAt === 0) return;
-  delivered += found;
-  const ms = performance.now() - batchStartedAt;
-  for (let index = 0; index < found; index += 1) latenciesMs.push(ms);
-  if (delivered >= expected) allDelivered();
+function hear(deliveries: number) {
+  if (deliveries === 0 || !isWriting) return;
+  arrivals.push({ at: now(), deliveries });
+  missing -= deliveries;
+  if (missing <= 0) allDelivered();
 }
 
 async function follow(header: string) {
@@ -54,29 +58,31 @@ async function follow(header: string) {
   await promise;
 }
 
-async function send() {
-  const { body } = post;
-  const answer = await fetch(`http://${host}:${port}${post.path}`, {
+/** What the author writes, until everybody has it. */
+async function deliver() {
+  arrivals = [];
+  missing = batch * followers;
+  const all = new Promise<void>((resolve) => (allDelivered = resolve));
+  const [{ committedAt, heldAt }] = await Promise.all([write(), all]);
+  deliveringMs += arrivals.at(-1)!.at - heldAt;
+  for (const { at, deliveries } of arrivals) {
+    for (let index = 0; index < deliveries; index += 1) latenciesMs.push(at - committedAt);
+  }
+}
+
+async function write() {
+  const answer = await fetch(`http://${host}:${author.port}/`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...post.headers },
-    body,
+    body: JSON.stringify({ ...author.body, count: batch }),
   });
-  if (!answer.ok) throw new Error(`follow: POST answered ${answer.status}`);
-  await answer.arrayBuffer();
+  if (!answer.ok) throw new Error(`follow: the author answered ${answer.status}`);
+  return (await answer.json()) as { readonly committedAt: number; readonly heldAt: number };
 }
 
 for (let index = 0; index < followers; index += 1) await follow(headers[index % headers.length]!);
 
-const start = performance.now();
-const end = start + seconds * 1_000;
-let posted = 0;
-while (performance.now() < end) {
-  batchStartedAt = performance.now();
-  posted += batch;
-  expected = posted * followers;
-  const all = new Promise<void>((resolve) => (allDelivered = resolve));
-  await Promise.all([all, ...Array.from({ length: batch }, send)]);
-}
-const took = (performance.now() - start) / 1_000;
-console.log(JSON.stringify(summarize(latenciesMs, took, 0)));
+isWriting = true;
+const end = now() + seconds * 1_000;
+while (now() < end) await deliver();
+console.log(JSON.stringify(summarize(latenciesMs, deliveringMs / 1_000, 0)));
 process.exit(0);

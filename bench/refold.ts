@@ -7,7 +7,8 @@ export type Refold = {
   readonly server: Server;
   readonly dataDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** The headers of a user who is signed in. */
+  readonly userId: string;
+  /** The headers of that user, who is signed in. */
   readonly headers: Readonly<Record<string, string>>;
 };
 
@@ -19,18 +20,25 @@ export const refoldScript = join(repositoryRoot, 'src', 'cli.ts');
 /** Extra variables that switch every rate limit off. */
 const rateLimitsOff = { RATE_LIMIT_AUTH: '0', RATE_LIMIT_COMMANDS: '0' };
 
-export async function startRefold(options: BenchOptions): Promise<Refold> {
+type Start = { readonly script: string; readonly extra?: Readonly<Record<string, string>> };
+
+/** @param start Another script than the server's own, which starts the server in its process. */
+export async function startRefold(
+  options: BenchOptions,
+  { script, extra }: Start = { script: refoldScript },
+): Promise<Refold> {
   const dataDirectory = temporaryDirectory();
-  const environment = environmentFor(dataDirectory);
+  const environment = { ...environmentFor(dataDirectory), ...extra };
   const server = await startServer(
-    { name: 'refold', script: refoldScript, args: ['start'], environment },
+    { name: 'refold', script, args: ['start'], environment },
     options,
   );
-  const accessToken = await signIn(server.port);
+  const { accessToken, user } = await signIn(server.port);
   return {
     server,
     dataDirectory,
     environment,
+    userId: user.id,
     headers: { Authorization: `Bearer ${accessToken}` },
   };
 }
@@ -58,8 +66,9 @@ function environmentFor(dataDirectory: string) {
 }
 
 /** Access tokens of so many users. */
-export function signInMany({ port }: Server, count: number): Promise<string[]> {
-  return Promise.all(Array.from({ length: count }, (_, index) => signIn(port, `user-${index}`)));
+export async function signInMany({ port }: Server, count: number): Promise<string[]> {
+  const all = Array.from({ length: count }, (_, index) => signIn(port, `user-${index}`));
+  return (await Promise.all(all)).map(({ accessToken }) => accessToken);
 }
 
 async function signIn(port: number, name = 'bench') {
@@ -71,8 +80,8 @@ async function signIn(port: number, name = 'bench') {
     body: JSON.stringify(body),
   });
   await request(server, '/auth/register', post({ ...credentials, name: 'Bench' }));
-  const login = await request<{ accessToken: string }>(server, '/auth/login', post(credentials));
-  return login.accessToken;
+  type SignedIn = { readonly accessToken: string; readonly user: { readonly id: string } };
+  return await request<SignedIn>(server, '/auth/login', post(credentials));
 }
 
 function randomText() {

@@ -90,7 +90,16 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const tickets = createTickets<User>();
   const access = createAccess({ tokens, sessions, tickets, recentRoles });
-  const live = createLive({ log: watchedLog, store, commands, config, logger, tickets, access });
+  const live = createLive({
+    log: watchedLog,
+    store,
+    commands,
+    config,
+    logger,
+    tickets,
+    access,
+    endOfTurn,
+  });
   live.feed.start();
   reactions.start();
   await tokenReuse.settle(newId());
@@ -131,6 +140,7 @@ export async function createApplication(config: Config, logger: Logger) {
   return {
     http,
     edge,
+    live,
     readSide,
     reactions,
 

@@ -22,10 +22,12 @@ type LiveParts = {
   readonly logger: Logger;
   readonly tickets: Tickets<User>;
   readonly access: Pick<Access, 'mayGoOn'>;
+  readonly endOfTurn: () => Promise<void>;
 };
 
 /** The feed starts with its first follower; `wakeUp` tells it that the log has grown. */
-export function createLive({ log, store, commands, config, logger, tickets, access }: LiveParts) {
+export function createLive(parts: LiveParts) {
+  const { log, store, commands, config, logger, tickets, access, endOfTurn } = parts;
   const open = entryOpener({
     store,
     async nameOf(userId) {
@@ -39,6 +41,7 @@ export function createLive({ log, store, commands, config, logger, tickets, acce
   const feed = createLiveFeed({
     log,
     open,
+    endOfTurn,
     wakeUp,
     clock,
     onStatus: (status) => logger[status.error ? 'warn' : 'debug'](status, 'live feed'),
@@ -50,7 +53,7 @@ export function createLive({ log, store, commands, config, logger, tickets, acce
     tickets,
     origins: config.corsOrigins,
     head: log.head,
-    read: pageReader(log, open),
+    read: pageReader(log, open, endOfTurn),
   };
   return { ...live, wakeUp };
 }

@@ -20,12 +20,16 @@ function stream(): Response {
   return new Response(body, { headers });
 }
 
+const now = () => performance.timeOrigin + performance.now();
+
+type Message = { readonly room: string; readonly text: string; readonly authorId: string };
+
 /** The frames that Refold sends for a message. */
-function broadcast(text: string) {
+function broadcast({ room, text, authorId }: Message) {
   position += 1;
   const time = new Date().toISOString();
   const meta = { actorId: id, correlationId: id, causationId: id };
-  const data = { room: 'bench', authorId: id, text };
+  const data = { room, authorId, text };
   const event = { id, type: 'MessagePosted', stream: `message-${id}`, version: 1 };
   const json = JSON.stringify({ ...event, position, time, data, meta });
   if (streams.size > 0) {
@@ -33,7 +37,7 @@ function broadcast(text: string) {
     for (const controller of streams) controller.enqueue(frame);
   }
   if (sockets.size > 0) {
-    const message = { type: 'message', id, from: id, name: 'Bench', data: { text } };
+    const message = { type: 'message', id, from: authorId, name: 'Bench', data: { text } };
     const frame = JSON.stringify({ ...message, at: Date.now(), position });
     for (const socket of sockets) socket.send(frame);
   }
@@ -43,18 +47,26 @@ Bun.serve({
   hostname: '127.0.0.1',
   port: Number(process.env['PORT']),
   idleTimeout: 0,
-  async fetch(request, server) {
+  fetch(request, server) {
     const { pathname } = new URL(request.url);
     if (pathname === '/events/stream') return stream();
     if (pathname.startsWith('/ws/') && server.upgrade(request, { data: undefined })) return;
-    if (request.method !== 'POST') return new Response('ready');
-    const { text } = (await request.json()) as { text: string };
-    broadcast(text);
-    return Response.json({ position });
+    return new Response('ready');
   },
   websocket: {
     open: (socket) => void sockets.add(socket),
     message: () => {},
     close: (socket) => void sockets.delete(socket),
+  },
+});
+
+Bun.serve({
+  hostname: '127.0.0.1',
+  port: Number(process.env['AUTHOR_PORT']),
+  async fetch(request) {
+    const { count, ...message } = (await request.json()) as Message & { readonly count: number };
+    const heldAt = now();
+    for (let index = 0; index < count; index += 1) broadcast(message);
+    return Response.json({ committedAt: heldAt, heldAt });
   },
 });

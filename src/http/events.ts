@@ -11,7 +11,7 @@ import { EdgeRefusal, problem, problems } from './problem.ts';
 import { answer, Id, Position, Time, Version } from './schemas.ts';
 import { audienceOf, eventView, type EventView as View } from './visibility.ts';
 
-const readPageSize = 500;
+const readPageSize = 100;
 /** How much of the log one request looks through for events that its filter lets pass. */
 const readEventsMax = 5_000;
 

@@ -3,7 +3,7 @@ import type { ChatEvent } from '../events/chat.ts';
 import { type Recorded, reveal } from '../kernel/event.ts';
 import type { StoredEvent } from '../kernel/event-log.ts';
 import type { EventStore } from '../kernel/event-store.ts';
-import type { Entry } from '../kernel/live-feed.ts';
+import type { Entry } from '../kernel/catch-up.ts';
 import { idOf } from '../kernel/stream.ts';
 import { type Audience, eventView } from './visibility.ts';
 

@@ -24,12 +24,14 @@ type Page = {
   readonly isLast: boolean;
 };
 
-/** Reads a page of the log for one request. */
+/** Reads a page of the log for one request, when the others have had their turn. */
 export function pageReader(
   log: Pick<EventLog, 'readAll'>,
   open: (page: readonly StoredEvent[]) => Promise<readonly LiveEntry[]>,
+  endOfTurn: () => Promise<void>,
 ): Live['read'] {
   return async (after, limit) => {
+    await endOfTurn();
     const page = await log.readAll(after, limit);
     const to = page.at(-1)?.position ?? after;
     return { entries: await open(page), to, isLast: page.length < limit };

@@ -29,6 +29,7 @@ function feedOf({ isBroken = () => false }: { isBroken?: (event: StoredEvent) =>
       },
     },
     open: async (page) => page.filter((event) => !isBroken(event)),
+    endOfTurn: () => new Promise((resolve) => setImmediate(resolve)),
     wakeUp,
     clock: systemClock,
     onStatus: () => {},
@@ -103,6 +104,32 @@ describe('a follower', () => {
     await Promise.all([far.until(6_100), near.until(6_100)]);
     expect(far.taken).toEqual(range(1, 6_100));
     expect(near.taken).toEqual(range(5_901, 6_100));
+  });
+
+  test('far behind leaves everything else its turn between two pages', async () => {
+    const { feed, append } = feedOf();
+    await append(6_000);
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    setImmediate(count);
+    await follow(feed, 0).until(6_000);
+    isOver = true;
+    expect(turns).toBeGreaterThan(40);
+  });
+
+  test('far behind reads what another one reads as well only once', async () => {
+    const { feed, append, pagesRead } = feedOf();
+    await append(6_000);
+    const crowd = Array.from({ length: 50 }, (_, index) => follow(feed, index * 10));
+    await Promise.all(crowd.map((one) => one.until(6_000)));
+    for (const [index, { taken }] of crowd.entries()) {
+      expect(taken).toEqual(range(index * 10 + 1, 6_000));
+    }
+    expect(pagesRead()).toBeLessThan(70);
   });
 
   test('that starts at the head gets what comes only', async () => {

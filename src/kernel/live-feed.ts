@@ -1,8 +1,9 @@
 // Live delivery: one tail of the log for the whole process, one opening of an event, and one cursor a
 // follower. A cursor that stands within the newest entries takes them from memory; one that is further
-// back reads pages of the log until it has come up. Both move the same cursor over the same positions,
-// so that nothing is missed or doubled where one hands over to the other. What a follower cannot take
-// is not buffered for it: its cursor stays where it is.
+// back is brought up by pages of the log (`catch-up.ts`). Both move the same cursor over the same
+// positions, so that nothing is missed or doubled where one hands over to the other. What a follower cannot
+// take is not buffered for it: its cursor stays where it is.
+import { createCatchUp, type Entry, firstBehind, type Page } from './catch-up.ts';
 import type { EventLog, StoredEvent } from './event-log.ts';
 import type { Position } from './stream.ts';
 import { createSubscription, type SubscriptionStatus } from './subscription.ts';
@@ -12,9 +13,6 @@ import type { WakeUp } from './wake-up.ts';
 /** Those who come back after a moment find these in memory; twice as many are kept before some are dropped. */
 const entriesRemembered = 512;
 const pageSize = 250;
-
-/** An event as followers take it; made once for all of them. */
-export type Entry = { readonly position: Position };
 
 export type Follower<One extends Entry> = {
   /**
@@ -30,6 +28,8 @@ export type LiveFeedParts<One extends Entry> = {
   readonly log: Pick<EventLog, 'readAll' | 'readBack' | 'head'>;
   /** Opens a page; an event that cannot be opened is left out. */
   readonly open: (page: readonly StoredEvent[]) => Promise<readonly One[]>;
+  /** Resolves when everything else that waits for this thread has had its turn. */
+  readonly endOfTurn: () => Promise<void>;
   readonly wakeUp: WakeUp;
   readonly clock: Clock;
   readonly onStatus: (status: SubscriptionStatus) => void;
@@ -55,7 +55,8 @@ export type Following = {
 export type LiveFeed<One extends Entry> = ReturnType<typeof createLiveFeed<One>>;
 
 export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
-  const { log, open } = parts;
+  const { log, open, endOfTurn } = parts;
+  const catchUp = createCatchUp({ ...parts, advance: advanceFarCursor });
   const cursors = new Set<Cursor<One>>();
   /** The newest entries; `remembered.after` is the position before the first of them. */
   let remembered: { after: Position; entries: One[] } | undefined;
@@ -73,7 +74,9 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     const entries = await open(page);
     remember(entries, page.at(-1)!.position);
     for (const cursor of cursors) offer(cursor, entries);
-    return page.length === pageSize;
+    if (page.length < pageSize) return false;
+    await endOfTurn();
+    return true;
   }
 
   /** Remembers what was newest before anybody followed: whoever comes back has missed little. */
@@ -106,7 +109,10 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   function moveOn(cursor: Cursor<One>): void {
     if (cursor.isStopped || cursor.isReading || cursor.isFull) return;
     if (!remembered || cursor.position >= tail) return;
-    if (cursor.position < remembered.after) return void readFor(cursor);
+    if (cursor.position < remembered.after) {
+      cursor.isReading = true;
+      return catchUp.add(cursor);
+    }
     const { entries } = remembered;
     give(cursor, entries.slice(firstBehind(entries, cursor.position)), tail);
   }
@@ -119,21 +125,23 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     else if (taken > 0) cursor.position = entries[taken - 1]!.position;
   }
 
-  async function readFor(cursor: Cursor<One>) {
-    cursor.isReading = true;
+  /** Gives a page to a cursor that is far behind; answers whether it is to be given another. */
+  async function advanceFarCursor(
+    cursor: Cursor<One>,
+    pageBehind: (position: Position) => Promise<Page<One>>,
+  ): Promise<boolean> {
     try {
-      while (!cursor.isStopped && !cursor.isFull && cursor.position < (remembered?.after ?? 0)) {
-        const page = await log.readAll(cursor.position, pageSize);
-        if (page.length === 0) break;
-        const entries = await open(page);
-        if (!cursor.isStopped) give(cursor, entries, page.at(-1)!.position);
-      }
+      const { entries, to } = await pageBehind(cursor.position);
+      if (cursor.isStopped) return false;
+      give(cursor, entries, to);
+      if (!cursor.isFull && cursor.position < (remembered?.after ?? 0)) return true;
     } catch (error) {
       stop(cursor);
       cursor.follower.onFailure(error);
     }
     cursor.isReading = false;
     moveOn(cursor);
+    return false;
   }
 
   function stop(cursor: Cursor<One>) {
@@ -170,15 +178,4 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
       };
     },
   };
-}
-
-/** Index of the first entry with a position above `after`, by bisection. */
-function firstBehind(entries: readonly Entry[], after: Position): number {
-  let [low, high] = [0, entries.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (entries[middle]!.position > after) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
