@@ -40,7 +40,8 @@ import { openSnapshots } from './storage/sqlite/snapshots.ts';
 import { openSqliteStorage } from './storage/sqlite/storage.ts';
 
 const statesRemembered = 20_000;
-const stopMsMax = 10_000;
+/** Containers are killed ten seconds after they are told to stop. */
+const stopMsMax = 5_000;
 const pruneMs = 60 * 60 * 1_000;
 const claimSecret = 'claim-digest';
 
@@ -156,7 +157,11 @@ export async function createApplication(config: Config, logger: Logger) {
       clearInterval(pruning);
       live.connections.close();
       await live.feed.stop();
-      if (http.server) await atMost(http.stop(), stopMsMax);
+      const { server } = http;
+      if (server) {
+        await atMost(server.stop(), stopMsMax);
+        await server.stop(true);
+      }
       await reactions.stop();
       await store.idle();
       await edge.freshness.caughtUp(await log.head());

@@ -27,9 +27,15 @@ export function createChatRooms() {
     }, ms);
   }
 
-  function isThere(room: Room, userId: string): boolean {
-    for (const { id } of room.sockets.values()) if (id === userId) return true;
-    return false;
+  function knownAs(room: Room, userId: string): string | undefined {
+    for (const { id, name } of room.sockets.values()) if (id === userId) return name;
+    return undefined;
+  }
+
+  /** Somebody who comes back under another name has it on every connection. */
+  function rename(room: Room, member: Member) {
+    for (const [socket, { id }] of room.sockets)
+      if (id === member.id) room.sockets.set(socket, member);
   }
 
   return {
@@ -37,9 +43,10 @@ export function createChatRooms() {
     enter(name: string, socket: Socket, member: Member): void {
       const room = rooms.get(name) ?? { sockets: new Map(), announcement: undefined };
       rooms.set(name, room);
-      const isNew = !isThere(room, member.id);
+      const isKnown = knownAs(room, member.id) === member.name;
+      if (!isKnown) rename(room, member);
       room.sockets.set(socket, member);
-      if (isNew) announceSoon(name, room);
+      if (!isKnown) announceSoon(name, room);
       else if (!room.announcement) socket.send(presence(room));
     },
 
@@ -48,7 +55,8 @@ export function createChatRooms() {
       const member = room?.sockets.get(socket);
       if (!room || !member) return;
       room.sockets.delete(socket);
-      if (room.sockets.size === 0 || !isThere(room, member.id)) announceSoon(name, room);
+      const isGone = knownAs(room, member.id) === undefined;
+      if (room.sockets.size === 0 || isGone) announceSoon(name, room);
     },
   };
 }

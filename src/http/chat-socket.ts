@@ -46,7 +46,7 @@ const Frame = TypeCompiler.Compile(
 const Room = t.Object({ room: t.String({ pattern: '^[a-z0-9-]{1,64}$' }) });
 const Query = t.Object(
   {
-    after: t.Optional(t.String({ pattern: '^\\d{1,15}$' })),
+    after: t.Optional(t.String({ pattern: '^\\d{1,20}$' })),
     token: t.Optional(t.String({ maxLength: 4_096 })),
   },
   { additionalProperties: true },
@@ -93,14 +93,14 @@ export function chatSocketHttp(edge: Edge) {
   );
 }
 
-type Parts = Pick<Edge, 'live' | 'commands' | 'freshness' | 'newId'> & {
+type Parts = Pick<Edge, 'access' | 'live' | 'commands' | 'freshness' | 'newId'> & {
   readonly rooms: ChatRooms;
   readonly quota: ReturnType<typeof createQuota>;
 };
 
 /** One member's connection: a follower of the log on its way out, commands on its way in. */
 function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
-  const { live, rooms } = parts;
+  const { access, live, rooms } = parts;
   let socket: Socket;
   let following: Following | undefined;
   let stalledSince: number | undefined;
@@ -147,6 +147,8 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
       following = live.feed.follow({ take, onFailure: () => connection.end('failed') }, after);
     },
     message(_, frame) {
+      if (!access.mayGoOn(user)) return connection.end('session-ended');
+      if (socket.getBufferedAmount() > waitingBytesMax) return connection.end('stalled');
       posting = posting.then(() => post(parts, { socket, user, room }, frame));
     },
     drain() {

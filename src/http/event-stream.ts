@@ -29,12 +29,14 @@ export type StreamRequest = {
   readonly frameOf: (entry: LiveEntry) => Uint8Array | undefined;
   /** Called once, when the stream has ended in whatever way. */
   readonly onEnd: () => void;
+  /** Called when we end it: what the reader does not take soon is not kept for it. */
+  readonly hurry: () => void;
 };
 
 export function eventStream(
   feed: LiveFeed<LiveEntry>,
   connections: Connections,
-  { user, after, isReset, frameOf, onEnd }: StreamRequest,
+  { user, after, isReset, frameOf, onEnd, hurry }: StreamRequest,
 ): Response {
   let controller: ReadableStreamDefaultController<Uint8Array>;
   let stalledSince: number | undefined;
@@ -77,8 +79,10 @@ export function eventStream(
 
   function end(reason: EndReason) {
     if (isOver) return;
+    const isStalled = reason === 'stalled' || stalledSince !== undefined;
     leave();
-    if (reason === 'stalled') controller.error(new Error('The reader has stalled.'));
+    hurry();
+    if (isStalled) controller.error(new Error('The reader has stalled.'));
     else controller.close();
   }
 

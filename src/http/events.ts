@@ -1,6 +1,7 @@
 // The log as clients see it: a page at a time, or live.
 import { type Static, Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
+import type { Server } from 'elysia/universal';
 import type { Position as LogPosition, StreamName } from '../kernel/stream.ts';
 import type { User } from './access.ts';
 import type { Edge } from './edge.ts';
@@ -32,6 +33,9 @@ const Events = answer({
   }),
 });
 
+/** Within which a connection that is ended must have taken what was waiting for it. */
+const hurrySeconds = 1;
+
 const Ticket = answer({
   ticket: Type.String({ examples: ['kq3sPz0mB1h0pXn1kq9oV2b3c4d5e6f7g8h9i0jklmn'] }),
   expiresAt: Time,
@@ -39,7 +43,7 @@ const Ticket = answer({
 
 const after = t.Optional(
   t.String({
-    pattern: '^\\d{1,15}$',
+    pattern: '^\\d{1,20}$',
     description: 'Only events after this position.',
     examples: ['0'],
   }),
@@ -101,7 +105,7 @@ function eventPages({ access, freshness, live }: Edge) {
       const { limit = 50 } = query;
       const data: View[] = [];
       const view = viewer(user, query);
-      let position = Number(query.after ?? 0) as LogPosition;
+      let position = toPosition(query.after ?? '0');
       for (let looked = 0; looked < readEventsMax; looked += readPageSize) {
         const page = await live.read(position, readPageSize);
         for (const entry of page.entries) {
@@ -130,13 +134,13 @@ function eventStreams(edge: Edge) {
     .use(access)
     .get(
       '/events/stream',
-      async ({ query, request, set, status, user }) => {
+      async ({ query, request, server, set, status, user }) => {
         const { isWanted } = filterOf(query);
         const frameOf = (entry: LiveEntry) => {
           const audience = isWanted(entry) ? audienceOf(entry.event, user) : undefined;
           return audience && entry.frame(audience);
         };
-        const opened = await open(edge, request, { user, after: query.after, frameOf });
+        const opened = await open(edge, { request, server }, { user, after: query.after, frameOf });
         return opened ?? status(429, tooMany(set));
       },
       {
@@ -148,14 +152,14 @@ function eventStreams(edge: Edge) {
     )
     .get(
       '/notifications/stream',
-      async ({ query, request, set, status, user }) => {
+      async ({ query, request, server, set, status, user }) => {
         const frameOf = ({ event, frame }: LiveEntry) => {
           const isNotification = event.stream.startsWith('notification-');
           return isNotification && audienceOf(event, user) === 'person'
             ? frame('person')
             : undefined;
         };
-        const opened = await open(edge, request, { user, after: query.after, frameOf });
+        const opened = await open(edge, { request, server }, { user, after: query.after, frameOf });
         return opened ?? status(429, tooMany(set));
       },
       {
@@ -180,8 +184,14 @@ function ticketsHttp({ access, limits, live }: Edge) {
 
 type Opening = Pick<StreamRequest, 'user' | 'frameOf'> & { readonly after: string | undefined };
 
+type Incoming = { readonly request: Request; readonly server: Server | null };
+
 /** Undefined if the user has as many streams open as one may have. */
-async function open({ live }: Edge, request: Request, { user, after, frameOf }: Opening) {
+async function open(
+  { live }: Edge,
+  { request, server }: Incoming,
+  { user, after, frameOf }: Opening,
+) {
   const asked = positionIn(request, after);
   const head = await live.head();
   const place = live.connections.place(user);
@@ -193,6 +203,7 @@ async function open({ live }: Edge, request: Request, { user, after, frameOf }: 
     isReset,
     frameOf,
     onEnd: place.release,
+    hurry: () => server?.timeout(request, hurrySeconds),
   });
 }
 
@@ -200,9 +211,13 @@ async function open({ live }: Edge, request: Request, { user, after, frameOf }: 
 function positionIn(request: Request, after: string | undefined): LogPosition | undefined {
   const text = request.headers.get('last-event-id') || after;
   if (text === undefined) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text) as LogPosition;
+  if (/^\d{1,20}$/.test(text)) return toPosition(text);
   throw new EdgeRefusal(422, 'VALIDATION_ERROR', 'The header Last-Event-ID must be a position.');
 }
+
+/** One too large for a number is beyond every log all the same. */
+const toPosition = (digits: string) =>
+  Math.min(Number(digits), Number.MAX_SAFE_INTEGER) as LogPosition;
 
 function tooMany(set: { headers: Record<string, string | number> }) {
   set.headers['retry-after'] = '5';

@@ -23,6 +23,12 @@ const known: Known = {
   ]),
 };
 
+test('a text asks for few addresses, however many dots stand behind a mark', () => {
+  const hostile = Array.from({ length: 20 }, (_, index) => `@a${index}@b${'.b'.repeat(45)}`);
+  const addresses = mentionsIn(hostile.join(' ')).flatMap((one) => one.addresses);
+  expect(addresses.length).toBeLessThanOrEqual(20 * 6);
+});
+
 const mentioned = (text: string) => [...mentionedBy(mentionsIn(text), known)];
 
 describe('a text', () => {

@@ -5,7 +5,8 @@
 const mentionsMax = 20;
 /** A name has at most 200 characters, some of two UTF-16 units. */
 const lengthMax = 400;
-const addressesMax = 32;
+/** So many dots may an address have behind its `@`: each is another one to look up. */
+const addressesMax = 6;
 const addressLengthMax = 254;
 
 /** Not within a word: `ada@example.com` mentions nobody. */

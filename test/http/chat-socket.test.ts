@@ -21,6 +21,9 @@ type Who = { readonly accessToken: string };
 const join = (room: string, { accessToken: token }: Who, options = {}) =>
   openChat(server.url, { room, token, ...options });
 
+const namesIn = (member: ReturnType<typeof join>) =>
+  (member.of('presence').at(-1)?.users ?? []).map(({ name }) => name);
+
 describe('a message', () => {
   test('reaches everybody in the room, its author too, once it is stored', async () => {
     const room = newRoom();
@@ -163,6 +166,18 @@ describe('a member', () => {
     await watcher.leave();
   });
 
+  test('who comes back under another name is shown by it to everybody', async () => {
+    const room = newRoom();
+    const eve = await signUp(server.url, { name: 'Eve' });
+    const [watcher, first] = [join(room, ada), join(room, eve)];
+    await watcher.until(() => namesIn(watcher).includes('Eve'));
+    await eve.client.profile.patch({ name: 'Evelyn' });
+    const second = join(room, eve);
+    await watcher.until(() => namesIn(watcher).includes('Evelyn'));
+    expect(namesIn(watcher)).toEqual(['Ada Lovelace', 'Evelyn']);
+    await Promise.all([watcher, first, second].map(({ leave }) => leave()));
+  });
+
   test('may come with a ticket or a token in the address', async () => {
     const response = await send(server.url, 'POST /auth/ticket', { token: ada.accessToken });
     const { ticket } = (await response.json()) as { ticket: string };
@@ -208,6 +223,19 @@ describe('a member', () => {
     await send(server.url, 'POST /auth/logout', { token: eve.accessToken });
     expect((await member.closed).code).toBe(4401);
     expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
+  test('who has signed out posts nothing more, from that moment on', async () => {
+    const room = newRoom();
+    const eve = await signUp(server.url, { name: 'Eve' });
+    const member = join(room, eve);
+    await member.opened;
+    await send(server.url, 'POST /auth/logout', { token: eve.accessToken });
+    member.post('One more thing', 'late');
+    expect((await member.closed).code).toBe(4401);
+    expect(member.of('ack')).toEqual([]);
+    const { data } = await ada.client.chat({ room }).messages.get({ query: {} });
+    expect(data!.data).toEqual([]);
   });
 
   test('is told with 1012 when the server stops', async () => {

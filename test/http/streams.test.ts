@@ -106,20 +106,23 @@ describe('a stream of events', () => {
     await stream.cut();
   });
 
-  test('begins anew with a reset when the position is none of this log', async () => {
-    const stream = await follow({ after: 999_999_999 });
-    await stream.received(1);
-    const head = Number(stream.frames[0]!.id);
-    expect(stream.frames[0]).toEqual({
-      id: String(head),
-      event: 'reset',
-      data: `{"head":${head}}`,
-    });
-    const { response } = await create();
-    await stream.received(2);
-    expect(stream.positions()).toEqual([head, positionOf(response)]);
-    await stream.cut();
-  });
+  test.each([['999999999'], ['99999999999999999999']])(
+    'begins anew with a reset when the position %s is none of this log',
+    async (beyond) => {
+      const stream = await follow({ headers: { 'last-event-id': beyond } });
+      await stream.received(1);
+      const head = Number(stream.frames[0]!.id);
+      expect(stream.frames[0]).toEqual({
+        id: String(head),
+        event: 'reset',
+        data: `{"head":${head}}`,
+      });
+      const { response } = await create();
+      await stream.received(2);
+      expect(stream.positions()).toEqual([head, positionOf(response)]);
+      await stream.cut();
+    },
+  );
 
   test('can be limited to types and to one stream', async () => {
     const { data, response } = await create();

@@ -223,6 +223,31 @@ describe('readers that stop reading', () => {
     await own.stop();
   });
 
+  test('are gone soon after their session has ended, with what they have not read', async () => {
+    const own = await startServer();
+    const [stays, leaves] = [await signUp(own.url), await signUp(own.url)];
+    const readers = [
+      await stalledReader(own.url, '/events/stream', stays.accessToken),
+      await stalledReader(own.url, '/events/stream', leaves.accessToken),
+    ];
+    const { feed, connections } = own.application.edge.live;
+    const pending = () => own.application.http.server!.pendingRequests;
+    expect(feed.size()).toBe(readers.length);
+    const room = stays.client.chat({ room: 'stalled' });
+    for (let batch = 0; batch < 50; batch += 1) {
+      await Promise.all(Array.from({ length: 40 }, () => room.messages.post({ text })));
+    }
+    const { status } = await fetch(`${own.url}/auth/logout`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${leaves.accessToken}` },
+    });
+    expect(status).toBe(204);
+    while (pending() > 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(connections.size()).toBe(1); // the other one has not even been cut for stalling
+    for (const socket of readers) socket.terminate();
+    await own.stop();
+  });
+
   test('cost less than eight megabytes each', async () => {
     const { accessToken: token, client } = people.users[1]!;
     const post = async (count: number) => {
