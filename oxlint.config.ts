@@ -5,6 +5,8 @@ const folders = [
   'events',
   'commands',
   'process-managers',
+  'effects',
+  'mail',
   'projections',
   'queries',
   'auth',
@@ -186,12 +188,18 @@ export default defineConfig({
     ...layer('events', { folders: ['kernel'], packages: typebox, pure: true }),
     ...layer('commands', { folders: ['events', 'kernel'], pure: true }),
     ...layer('process-managers', { folders: ['commands', 'events', 'kernel'], pure: true }),
+    ...layer('effects', { folders: ['events', 'kernel'], pure: true }),
+    ...layer('mail', {
+      folders: ['effects', 'kernel'],
+      packages: ['nodemailer'],
+      typesOf: { packages: ['pino'] },
+    }),
     ...layer('projections', { folders: ['events', 'kernel'], packages: drizzle, pure: true }),
     ...layer('queries', { folders: ['projections', 'events', 'kernel'], packages: drizzle }),
     ...layer('auth', { folders: ['kernel'], packages: [...runtime, 'lru-cache', 'p-limit'] }),
     ...layer('storage', {
       folders: ['kernel'],
-      packages: [...runtime, ...drizzle, 'lru-cache', 'p-limit'],
+      packages: [...runtime, ...drizzle, 'bullmq', 'lru-cache', 'p-limit'],
     }),
     ...layer('http', {
       folders: ['auth', 'commands', 'queries', 'events', 'kernel'],

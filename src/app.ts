@@ -4,6 +4,7 @@ import { version } from '../package.json';
 import { drizzle } from 'drizzle-orm/bun-sqlite';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
+import { atMost, stopMsMax } from './at-most.ts';
 import { createPasswords } from './auth/passwords.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
@@ -13,6 +14,7 @@ import { createCommands, type Commands } from './commands/index.ts';
 import type { Config } from './config.ts';
 import { registry } from './events/index.ts';
 import type { Role, UserEvent } from './events/users.ts';
+import { createFollowers } from './followers.ts';
 import { createAccess, type User } from './http/access.ts';
 import type { Edge } from './http/edge.ts';
 import { createFreshness } from './http/freshness.ts';
@@ -26,9 +28,9 @@ import type { Folded } from './kernel/handle-command.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
 import type { Vault } from './kernel/vault.ts';
 import { createLive } from './live.ts';
+import { openJobs } from './open-jobs.ts';
 import { projectionControl, readinessChecks, rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
-import { createReactions } from './reactions.ts';
 import type { ReadSideSettings } from './projector-worker.ts';
 import { openReadSide } from './read-side.ts';
 import { developmentSecrets } from './secrets.ts';
@@ -40,8 +42,6 @@ import { openSnapshots } from './storage/sqlite/snapshots.ts';
 import { openSqliteStorage } from './storage/sqlite/storage.ts';
 
 const statesRemembered = 20_000;
-/** Containers are killed ten seconds after they are told to stop. */
-const stopMsMax = 5_000;
 const pruneMs = 60 * 60 * 1_000;
 const claimSecret = 'claim-digest';
 
@@ -66,7 +66,7 @@ export async function createApplication(config: Config, logger: Logger) {
       appendFailure = undefined;
       readSide.wake(durable);
       if (live.feed.size() > 0) live.wakeUp.signal();
-      reactions.wakeFor(appends);
+      followers.wakeFor(appends);
     },
     failed(error) {
       appendFailure = error;
@@ -77,9 +77,10 @@ export async function createApplication(config: Config, logger: Logger) {
   const commands = createCommands({ store, cache, clock, newId, digest });
 
   const settings = { directory, cryptoSecrets: secrets.crypto };
-  const { readSide, queries, enter, closeReads } = await openReads(settings, log, logger);
-  const shared = { store, commands, digest, queries, readSide, enter, newId, logger };
-  const reactions = await createReactions({ ...storage, ...shared });
+  const { closeReads, ...opened } = await openReadsAndJobs(config, settings, log, logger);
+  const { readSide, queries, enter } = opened;
+  const shared = { store, commands, digest, newId, logger, config };
+  const followers = await createFollowers({ ...storage, ...opened, ...shared });
 
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
   const recentRoles = await rolesChangedRecently(store);
@@ -102,7 +103,7 @@ export async function createApplication(config: Config, logger: Logger) {
     endOfTurn,
   });
   live.feed.start();
-  reactions.start();
+  followers.start();
   await tokenReuse.settle(newId());
 
   const edge: Edge = {
@@ -129,9 +130,10 @@ export async function createApplication(config: Config, logger: Logger) {
     edge,
     logger,
     projections: projectionControl(readSide, log.head, logger),
+    jobs: followers.effects.control,
     checks: readinessChecks(readSide, log.head, {
       writerFailure: () => writerFailure ?? appendFailure,
-      others: [reactions.check],
+      others: followers.checks,
     }),
     corsOrigins: config.corsOrigins,
     version,
@@ -143,7 +145,7 @@ export async function createApplication(config: Config, logger: Logger) {
     edge,
     live,
     readSide,
-    reactions,
+    followers,
 
     listen() {
       http.listen({ port: config.port, hostname: config.host });
@@ -162,7 +164,7 @@ export async function createApplication(config: Config, logger: Logger) {
         await atMost(server.stop(), stopMsMax);
         await server.stop(true);
       }
-      await reactions.stop();
+      await followers.stop();
       await store.idle();
       await edge.freshness.caughtUp(await log.head());
       await closeReads();
@@ -178,6 +180,18 @@ async function openKeys(vault: Vault, cryptoSecrets: readonly string[]) {
   const wrapped = await vault.secret(claimSecret, keyEncryption.wrapNew(claimSecret));
   const digest = createDigest(keyEncryption.unwrap(wrapped, claimSecret));
   return { keyEncryption, keyring, digest };
+}
+
+/** At the same time, because each starts a thread. */
+async function openReadsAndJobs(
+  config: Config,
+  settings: ReadSideSettings,
+  log: EventLog,
+  logger: Logger,
+) {
+  const opening = [openReads(settings, log, logger), openJobs(config, logger)] as const;
+  const [reads, jobs] = await Promise.all(opening);
+  return { ...reads, jobs };
 }
 
 /** The projector, and the queries on its rows. */
@@ -250,16 +264,6 @@ function pruneRegularly(vault: Vault, tokenReuse: TokenReuse, logger: Logger): T
   }
   const report = (error: unknown) => logger.error({ err: error }, 'pruning the vault failed');
   return setInterval(() => void prune().catch(report), pruneMs).unref();
-}
-
-/** Waits for what may never end; the timer goes as well, since it would keep the process alive. */
-async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: Timer | undefined;
-  const isTimeUp = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, isTimeUp]);
-  clearTimeout(timer);
 }
 
 /** Roles that changed so recently that tokens with the old one may still be unexpired. */

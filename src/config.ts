@@ -98,7 +98,7 @@ export type Config = {
   readonly dataDirectory: string;
   /** Undefined: everything shared lies in this process. */
   readonly redisUrl: string | undefined;
-  /** Without a server, mail is written to the log. */
+  /** Without a server, development prints mail and anything else sends none. */
   readonly mail: { readonly smtpUrl: string | undefined; readonly from: string };
   /** Undefined: files are kept in the data directory. */
   readonly s3: S3 | undefined;

@@ -3,15 +3,13 @@ import type { Logger } from 'pino';
 import type { Commands } from './commands/index.ts';
 import { normaliseEmail } from './commands/users.ts';
 import type { AppEvent } from './events/index.ts';
-import type { Check } from './http/health.ts';
-import type { Append, EventLog, Write } from './kernel/event-log.ts';
+import type { EventLog } from './kernel/event-log.ts';
 import type { EventStore } from './kernel/event-store.ts';
 import { erased, type Recorded, reveal } from './kernel/event.ts';
 import type { FollowerCheckpoints } from './kernel/follower-checkpoints.ts';
-import { createProcessManager } from './kernel/process-manager.ts';
 import { idOf, type Position } from './kernel/stream.ts';
-import { createSubscription } from './kernel/subscription.ts';
 import type { NewId } from './kernel/time.ts';
+import { createLogFollower } from './log-follower.ts';
 import {
   causes,
   createNotifier,
@@ -22,8 +20,6 @@ import {
 import { usersProjection } from './projections/users.ts';
 import type { Queries } from './queries/index.ts';
 import type { ReadSide } from './read-side.ts';
-import { systemClock as clock } from './storage/clock.ts';
-import { createWakeUp } from './storage/wake-up.ts';
 
 const rowsWaitMs = 2_000;
 /** How every erased person is called: a name that finds nobody. */
@@ -49,7 +45,7 @@ export type ReactionParts = PeopleParts & {
 
 /** To be called before anything is appended; nothing runs before `start`. */
 export async function createReactions(parts: ReactionParts) {
-  const { commands, newId, logger } = parts;
+  const { commands, newId } = parts;
   const { registry, keyring } = parts.store;
 
   async function raise({ command, context }: Raising): Promise<void> {
@@ -58,54 +54,15 @@ export async function createReactions(parts: ReactionParts) {
   }
 
   const react = createNotifier(peopleOf(parts), raise);
-  const manager = createProcessManager({
+  return await createLogFollower({
     ...parts,
     registry,
     keyring,
-    clock,
     name: notificationsManager,
     types: causes,
     react: (event) => react(event as Recorded<AppEvent>),
-    onUnreadable: ({ position }, err) =>
-      logger.error({ position, err }, 'an event that cannot be read leads to no notification'),
   });
-  await manager.begin();
-
-  const wakeUp = createWakeUp();
-  const subscription = createSubscription({
-    advance: manager.advance,
-    wakeUp,
-    clock,
-    onStatus: (status, err) =>
-      err === undefined
-        ? logger.debug(status, manager.name)
-        : logger.warn({ ...status, err }, `${manager.name}: trying again`),
-  });
-
-  return {
-    position: manager.position,
-    start: subscription.start,
-    /** The log has grown by these; what holds no cause is passed over when there is time. */
-    wakeFor(appends: readonly Append[]): void {
-      if (appends.some(({ writes }) => writes.some(hasCause))) wakeUp.signal();
-    },
-
-    check(): Check {
-      const { error } = subscription.status();
-      const { name } = manager;
-      return error === undefined ? { name, ok: true } : { name, ok: false, message: error };
-    },
-
-    /** Finishes the page at hand; what is left is met at the next start. */
-    async stop(): Promise<void> {
-      await subscription.stop();
-      await manager.keep();
-    },
-  };
 }
-
-const causing = new Set<string>(causes);
-const hasCause = ({ events }: Write) => events.some(({ type }) => causing.has(type));
 
 function peopleOf({ store, digest, queries, readSide, enter }: PeopleParts): People {
   return {

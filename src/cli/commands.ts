@@ -7,6 +7,7 @@ import { rebuildReadModels } from '../read-side.ts';
 import { developmentSecrets } from '../secrets.ts';
 import { openLogReader } from '../storage/sqlite/event-log.ts';
 import { openReadModel } from '../storage/sqlite/read-model.ts';
+import { migrateFileOfJobs } from '../storage/sqlite/job-table.ts';
 import { openSqliteStorage } from '../storage/sqlite/storage.ts';
 import { verifyLog } from '../storage/verify.ts';
 import { Refusal, UsageError } from './failure.ts';
@@ -97,6 +98,7 @@ export async function migrate(): Promise<void> {
   const { dataDirectory } = readConfig(process.env);
   const storage = await openSqliteStorage(dataDirectory, () => {});
   openReadModel(join(dataDirectory, 'read-model.db')).close();
+  migrateFileOfJobs(join(dataDirectory, 'jobs.db'));
   await storage.close();
   say(`The stores in ${dataDirectory} are up to date.`);
 }

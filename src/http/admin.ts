@@ -3,6 +3,7 @@ import { Elysia, t } from 'elysia';
 import type { UserRejection } from '../commands/users.ts';
 import { Role } from '../events/users.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
+import { type JobControl, jobsHttp } from './jobs.ts';
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems } from './problem.ts';
 import { answer, Id, Position, strict, Time } from './schemas.ts';
@@ -54,10 +55,11 @@ export type ProjectionControl = {
   readonly rebuild: (name: string) => 'started' | 'running' | 'unknown';
 };
 
-export function adminHttp(edge: Edge, projections: ProjectionControl) {
+export function adminHttp(edge: Edge, projections: ProjectionControl, jobs: JobControl) {
   return new Elysia({ name: 'http.admin', prefix: '/admin', tags: ['Administration'] })
     .use(users(edge))
-    .use(projectionRoutes(edge, projections));
+    .use(projectionRoutes(edge, projections))
+    .use(jobsHttp(edge, jobs));
 }
 
 function users(edge: Edge) {

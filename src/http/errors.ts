@@ -80,6 +80,9 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
         return refuse(503, 'UNAVAILABLE', 'Too much is going on at once. Try again soon.');
       case 'UnknownPerson':
         return refuse(404, 'NOT_FOUND', 'This account no longer exists.');
+      case 'QueueUnreachable':
+        set.headers['retry-after'] = '10';
+        return refuse(503, 'UNAVAILABLE', 'The queue of jobs does not answer at the moment.');
       case 'WorkerGone':
       case 'LogNotDurable':
         set.headers['retry-after'] = '10';

@@ -11,6 +11,7 @@ import type { Edge } from './edge.ts';
 import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
 import { type Check, healthHttp } from './health.ts';
+import type { JobControl } from './jobs.ts';
 import { notificationsHttp } from './notifications.ts';
 import { productsHttp } from './products.ts';
 import { profileHttp } from './profile.ts';
@@ -19,6 +20,7 @@ import { requestLog } from './requests.ts';
 export type HttpParts = {
   readonly edge: Edge;
   readonly projections: ProjectionControl;
+  readonly jobs: JobControl;
   readonly checks: () => Promise<Check[]>;
   readonly logger: Logger;
   readonly corsOrigins: readonly string[];
@@ -29,7 +31,7 @@ export type HttpParts = {
 export type App = ReturnType<typeof createApi>;
 
 /** Mounts every feature; one line each. */
-function createApi({ edge, projections, checks }: HttpParts) {
+function createApi({ edge, projections, jobs, checks }: HttpParts) {
   return new Elysia({ name: 'http.api', normalize: false })
     .use(healthHttp(checks))
     .use(authHttp(edge))
@@ -39,7 +41,7 @@ function createApi({ edge, projections, checks }: HttpParts) {
     .use(chatSocketHttp(edge))
     .use(eventsHttp(edge))
     .use(notificationsHttp(edge))
-    .use(adminHttp(edge, projections));
+    .use(adminHttp(edge, projections, jobs));
 }
 
 export function createHttp(parts: HttpParts) {

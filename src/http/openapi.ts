@@ -47,7 +47,7 @@ const tags = {
   Chat: 'Rooms and messages.',
   Events: 'What has happened, a page at a time or live.',
   Notifications: 'What concerns the caller: mentions, and what others did to what is theirs.',
-  Administration: 'Users, roles and read models; admins only.',
+  Administration: 'Users, roles, read models and jobs; admins only.',
   Operations: 'For load balancers and operators.',
 };
 
@@ -152,7 +152,7 @@ function requestHeaders(path: string, method: string, { responses }: Operation) 
   const isRead =
     method === 'get' &&
     '503' in responses &&
-    !['/ready', '/admin/projections'].includes(path) &&
+    !['/ready', '/admin/projections', '/admin/jobs'].includes(path) &&
     !isStream(path);
   const isCommand =
     method === 'post' && ('201' in responses || '202' in responses || otherRepeatable.has(path));
@@ -194,6 +194,7 @@ const sessionPaths = new Set([
   '/auth/logout',
   '/auth/ticket',
   '/admin/projections/{name}/rebuild',
+  '/admin/jobs/{id}/retry',
 ]);
 
 function responseHeaders(path: string, method: string, status: string) {

@@ -3,10 +3,11 @@ import { t } from 'elysia';
 import { answer } from './schemas.ts';
 
 export const limitMax = 100;
+export const pageMax = 1_000_000;
 
 export const PageQuery = t.Object(
   {
-    page: t.Optional(queryInteger('page', { maximum: 1_000_000, default: 1 })),
+    page: t.Optional(queryInteger('page', { maximum: pageMax, default: 1 })),
     limit: t.Optional(queryInteger('limit', { maximum: limitMax, default: 20 })),
     search: t.Optional(
       t.String({

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 
-export const migrationsFolder = (store: 'log' | 'vault' | 'read-model', dialect: 'sqlite') =>
-  join(import.meta.dir, '../../migrations', store, dialect);
+export const migrationsFolder = (
+  store: 'log' | 'vault' | 'read-model' | 'jobs',
+  dialect: 'sqlite',
+) => join(import.meta.dir, '../../migrations', store, dialect);
 
 /** The newest migration this code knows, to refuse a store that a newer version has written. */
 export function newestMigration(folder: string): number {

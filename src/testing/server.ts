@@ -32,10 +32,21 @@ export async function startServer(
     anonymous: createClient(url),
     /** Waits until everything in the log has been reacted to, and answers the log's head. */
     async reactedToAll(): Promise<number> {
-      const { reactions, edge } = application;
+      const { followers, edge } = application;
       for (;;) {
         const head = await edge.live.head();
-        if (reactions.position() >= head) return head;
+        if (followers.reactions.position() >= head) return head;
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+    },
+    /** Waits until every effect of what is in the log is done or dead. */
+    async effectsSettled(): Promise<void> {
+      const { followers, edge } = application;
+      const { effects } = followers;
+      for (;;) {
+        const head = await edge.live.head();
+        const { waiting, delayed, active } = await effects.counts();
+        if (effects.position() >= head && waiting + delayed + active === 0) return;
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
     },

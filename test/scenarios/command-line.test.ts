@@ -158,7 +158,7 @@ describe('a data directory', () => {
     for (let time = 1; time <= 2; time += 1) {
       expect(await run(['db:migrate'])).toMatchObject({ exitCode: 0, stderr: '' });
     }
-    for (const file of ['log.db', 'vault.db', 'read-model.db']) {
+    for (const file of ['log.db', 'vault.db', 'read-model.db', 'jobs.db']) {
       expect(existsSync(join(temporary.path, file))).toBe(true);
     }
   });

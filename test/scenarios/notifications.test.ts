@@ -46,7 +46,7 @@ function recipientsIn(room: string): number[] {
 function behindCheckpoint(events: readonly StoredEvent[]): number {
   const database = new Database(join(directory, 'log.db'));
   const kept = database.query<{ position: number }, []>(
-    'SELECT position FROM follower_checkpoints',
+    "SELECT position FROM follower_checkpoints WHERE follower = 'notifications'",
   );
   const { position } = kept.get()!;
   database.close();

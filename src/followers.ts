@@ -1,0 +1,25 @@
+// Everything that follows the log to act on it, so that it starts and stops together.
+import { createReactions, type ReactionParts } from './reactions.ts';
+import { createSideEffects, type SideEffectsParts } from './side-effects.ts';
+import type { Append } from './kernel/event-log.ts';
+
+/** To be called before anything is appended; nothing runs before `start`. */
+export async function createFollowers(parts: ReactionParts & SideEffectsParts) {
+  const reactions = await createReactions(parts);
+  const effects = await createSideEffects(parts);
+  const followers = [reactions, effects];
+  return {
+    reactions,
+    effects,
+    checks: followers.map(({ check }) => check),
+    start() {
+      for (const { start } of followers) start();
+    },
+    wakeFor(appends: readonly Append[]) {
+      for (const { wakeFor } of followers) wakeFor(appends);
+    },
+    async stop() {
+      await Promise.all(followers.map(({ stop }) => stop()));
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { RedisClient } from 'bun';
+import { type Job, type JobCounts, type Jobs, QueueUnreachable } from '../../src/kernel/jobs.ts';
+import { openJobs, until } from '../../src/testing/job-engines.ts';
+import { type MailServer, startMailServer } from '../../src/testing/mail-server.ts';
+import { startRedis, type TestRedis } from '../../src/testing/redis.ts';
+import { signUp, startServer, type TestServer } from '../../src/testing/server.ts';
+
+setDefaultTimeout(60_000);
+
+let redis: TestRedis;
+
+beforeEach(async () => {
+  redis = await startRedis();
+});
+afterEach(() => redis.stop());
+
+describe('a queue whose Redis is away', () => {
+  const job = (id: string): Job => ({ id, name: 'effect', data: { about: id } });
+  let jobs: Jobs;
+  let done: string[];
+  let troubles: unknown[];
+
+  beforeEach(async () => {
+    done = [];
+    troubles = [];
+    const place = { engine: 'redis', url: redis.url, prefix: 'test' } as const;
+    jobs = await openJobs(place, { onTrouble: (error) => void troubles.push(error) });
+  });
+  afterEach(() => jobs.close());
+
+  const work = () => jobs.work(new Map([['effect', async ({ id }: Job) => void done.push(id)]]));
+
+  test.each(['killed', 'frozen'] as const)(
+    '(%s) says so instead of waiting for it, and loses nothing',
+    async (how) => {
+      work();
+      await jobs.enqueue(job('a'));
+      await until(() => done.includes('a'));
+      await (how === 'killed' ? redis.kill() : redis.freeze());
+      const asked = [
+        jobs.enqueue(job('b')),
+        jobs.enqueue(job('b')),
+        jobs.counts(),
+        jobs.retry('a'),
+      ];
+      for (const { status, reason } of (await Promise.allSettled(
+        asked,
+      )) as PromiseRejectedResult[]) {
+        expect({ status, reason }).toEqual({
+          status: 'rejected',
+          reason: expect.any(QueueUnreachable),
+        });
+      }
+      await (how === 'killed' ? redis.restart() : redis.thaw());
+      await until(() =>
+        jobs.enqueue(job('b')).then(
+          () => true,
+          () => false,
+        ),
+      );
+      await until(() => done.includes('b'));
+      await jobs.enqueue(job('c'));
+      await until(() => done.includes('c'));
+      expect(done).toEqual(['a', 'b', 'c']);
+    },
+  );
+
+  test('keeps what was enqueued before it was killed', async () => {
+    await jobs.enqueue(job('a'));
+    await redis.kill();
+    await redis.restart();
+    work();
+    await until(() => done.length > 0);
+    expect(done).toEqual(['a']);
+  });
+
+  test('hears of the end of a job when it is back', async () => {
+    const gate = Promise.withResolvers<void>();
+    let tries = 0;
+    const handle = async ({ id }: Job) => {
+      tries += 1;
+      if (tries === 1) await gate.promise;
+      done.push(id);
+    };
+    jobs.work(new Map([['effect', handle]]));
+    await jobs.enqueue(job('a'));
+    await until(() => tries === 1);
+    redis.freeze();
+    gate.resolve();
+    await redis.kill();
+    await redis.restart();
+    const isEnded = ({ waiting, delayed, active }: JobCounts) => waiting + delayed + active === 0;
+    await until(() => jobs.counts().then(isEnded, () => false));
+    expect((await jobs.counts()).dead).toBe(0);
+    expect(new Set(done)).toEqual(new Set(['a']));
+  });
+
+  test.each(['killed', 'frozen'] as const)('(%s) can be closed', async (how) => {
+    work();
+    await jobs.enqueue(job('a'));
+    await until(() => done.includes('a'));
+    await (how === 'killed' ? redis.kill() : redis.freeze());
+    await jobs.close();
+    if (how === 'frozen') redis.thaw();
+  });
+});
+
+describe('a server whose Redis is away', () => {
+  let mailServer: MailServer;
+  let server: TestServer;
+
+  beforeEach(async () => {
+    mailServer = await startMailServer();
+    const mail = { smtpUrl: mailServer.url, from: 'refold@mail.example' };
+    server = await startServer({ mail, redisUrl: redis.url });
+  });
+  afterEach(async () => {
+    await server.stop();
+    await mailServer.stop();
+  });
+
+  const recipients = () => mailServer.delivered.map(({ to }) => to[0]);
+
+  test.each(['killed', 'frozen'] as const)(
+    '(%s) goes on, is ready, says what is wrong, and sends its mail afterwards, once',
+    async (how) => {
+      const first = await signUp(server.url);
+      await server.effectsSettled();
+      await (how === 'killed' ? redis.kill() : redis.freeze());
+      const second = await signUp(server.url);
+      type Ready = { checks: { name: string; ok: boolean; message?: string }[] };
+      const jobsCheck = async () => {
+        const response = await fetch(`${server.url}/ready`);
+        expect(response.status).toBe(200);
+        const { checks } = (await response.json()) as Ready;
+        return checks.find(({ name }) => name === 'jobs')!;
+      };
+      await until(async () => (await jobsCheck()).message !== undefined);
+      expect(await jobsCheck()).toMatchObject({
+        ok: true,
+        message: expect.stringContaining('The queue of jobs cannot be used'),
+      });
+      await (how === 'killed' ? redis.restart() : redis.thaw());
+      await until(() => recipients().includes(second.email));
+      expect(recipients()).toEqual([first.email, second.email]);
+      await until(async () => (await jobsCheck()).message === undefined);
+    },
+  );
+
+  test('has left nothing personal there', async () => {
+    const { email } = await signUp(server.url, { name: 'Ada Lovelace' });
+    await server.effectsSettled();
+    mailServer.behave({ refuses: 'recipient', code: 550 });
+    const other = await signUp(server.url, { name: 'Grace Hopper' });
+    await server.effectsSettled();
+    const everything = await dumpRedis(redis.url);
+    expect(everything).toContain('welcome-mail');
+    expect(everything).toContain('550 5.1.1');
+    for (const personal of [email, other.email, 'Lovelace', 'Hopper']) {
+      expect(everything).not.toContain(personal);
+    }
+  });
+});
+
+/** Every key with everything in it, as text. */
+async function dumpRedis(url: string): Promise<string> {
+  const client = new RedisClient(url);
+  const readers: Record<string, readonly [string, ...string[]]> = {
+    hash: ['HGETALL'],
+    list: ['LRANGE', '0', '-1'],
+    set: ['SMEMBERS'],
+    stream: ['XRANGE', '-', '+'],
+    string: ['GET'],
+    zset: ['ZRANGE', '0', '-1', 'WITHSCORES'],
+  };
+  const parts: unknown[] = [];
+  for (const key of (await client.send('KEYS', ['*'])) as string[]) {
+    const [command, ...args] = readers[(await client.send('TYPE', [key])) as string]!;
+    parts.push(key, await client.send(command, [key, ...args]));
+  }
+  client.close();
+  return JSON.stringify(parts);
+}
