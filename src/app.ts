@@ -17,16 +17,17 @@ import { createAccess, type User } from './http/access.ts';
 import type { Edge } from './http/edge.ts';
 import { createFreshness } from './http/freshness.ts';
 import { createOnce } from './http/idempotency.ts';
-import { createHttp } from './http/index.ts';
 import { createLimits } from './http/rate-limit.ts';
 import { createTokens } from './http/tokens.ts';
 import type { Append, EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
-import type { Folded } from './kernel/handle-command.ts';
+import type { CommandHandlerParts, Folded } from './kernel/handle-command.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
 import type { Vault } from './kernel/vault.ts';
 import { createLive } from './live.ts';
-import { projectionControl, readinessChecks, rebuildOutdated } from './operations.ts';
+import { createMeters, type Meters } from './metrics/index.ts';
+import { createMonitoredHttp } from './monitoring.ts';
+import { rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
 import { createReactions } from './reactions.ts';
 import type { ReadSideSettings } from './projector-worker.ts';
@@ -52,10 +53,12 @@ export async function createApplication(config: Config, logger: Logger) {
   const directory = config.dataDirectory;
   const secrets = config.secrets ?? developmentSecrets(directory);
   let writerFailure: Error | undefined;
-  const storage = await openSqliteStorage(directory, (error) => {
+  const meters = createMeters(version);
+  const opened = await openSqliteStorage(directory, (error) => {
     writerFailure = error;
     logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
   });
+  const storage = meters.watchStorage(opened);
   const { log, vault } = storage;
   const { keyEncryption, keyring, digest } = await openKeys(vault, secrets.crypto);
 
@@ -72,8 +75,7 @@ export async function createApplication(config: Config, logger: Logger) {
     },
   });
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
-  const cache = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
-  const commands = createCommands({ store, cache, clock, newId, digest });
+  const commands = createMeasuredCommands(meters, { store, digest });
 
   const settings = { directory, cryptoSecrets: secrets.crypto };
   const { readSide, queries, enter, closeReads } = await openReads(settings, log, logger);
@@ -119,20 +121,21 @@ export async function createApplication(config: Config, logger: Logger) {
     tokens,
     freshness: createFreshness({ ...readSide, enter }, await log.head()),
     once: createOnce({ vault, keyring, digest, clock }),
-    limits: createLimits(config.rateLimits),
+    limits: createLimits(config.rateLimits, meters.requests.refused),
+    refused: meters.requests.refused,
     newId,
     noteRole: (userId, role) => recentRoles.set(userId, role),
     isProduction: config.isProduction,
   };
-  const http = createHttp({
+  const http = createMonitoredHttp({
     edge,
     logger,
-    projections: projectionControl(readSide, log.head, logger),
-    checks: readinessChecks(readSide, log.head, {
-      writerFailure: () => writerFailure ?? appendFailure,
-      others: [reactions.check],
-    }),
-    corsOrigins: config.corsOrigins,
+    meters,
+    readSide,
+    writerFailure: () => writerFailure ?? appendFailure,
+    others: [reactions.check],
+    followers: [reactions],
+    config,
     version,
   });
   const pruning = pruneRegularly(vault, tokenReuse, logger);
@@ -154,6 +157,7 @@ export async function createApplication(config: Config, logger: Logger) {
     /** Answers what was begun, then closes every store. */
     async stop(): Promise<void> {
       clearInterval(pruning);
+      meters.process.stop();
       live.connections.close();
       await live.feed.stop();
       if (http.server) await atMost(http.stop(), stopMsMax);
@@ -173,6 +177,17 @@ async function openKeys(vault: Vault, cryptoSecrets: readonly string[]) {
   const wrapped = await vault.secret(claimSecret, keyEncryption.wrapNew(claimSecret));
   const digest = createDigest(keyEncryption.unwrap(wrapped, claimSecret));
   return { keyEncryption, keyring, digest };
+}
+
+/** The commands, with a cache of the states they decide on. */
+function createMeasuredCommands(
+  meters: Meters,
+  parts: Pick<CommandHandlerParts, 'store' | 'digest'>,
+): Commands {
+  const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
+  const cache = meters.caches.watch('states', states);
+  const store = meters.log.watchStore(parts.store);
+  return meters.commands.watch(createCommands({ ...parts, store, cache, clock, newId }));
 }
 
 /** The projector, and the queries on its rows. */

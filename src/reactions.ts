@@ -83,6 +83,7 @@ export async function createReactions(parts: ReactionParts) {
   });
 
   return {
+    name: manager.name,
     position: manager.position,
     start: subscription.start,
     /** The log has grown by these; what holds no cause is passed over when there is time. */

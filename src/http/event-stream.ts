@@ -66,18 +66,19 @@ export function eventStream(
   function send(frames: readonly Uint8Array[]) {
     if (frames.length === 0 || isOver) return;
     controller.enqueue(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+    connections.delivered('sse', frames.length);
   }
 
-  function leave() {
+  function leave(reason: EndReason | 'left') {
     isOver = true;
     following.stop();
-    connections.remove(connection);
+    connections.remove(connection, reason);
     onEnd();
   }
 
   function end(reason: EndReason) {
     if (isOver) return;
-    leave();
+    leave(reason);
     if (reason === 'stalled') controller.error(new Error('The reader has stalled.'));
     else controller.close();
   }
@@ -94,12 +95,13 @@ export function eventStream(
         following.resume();
       },
       cancel() {
-        if (!isOver) leave();
+        if (!isOver) leave('left');
       },
     },
     { highWaterMark: waitingBytesMax, size: (chunk) => chunk!.byteLength },
   );
   const connection: Connection = {
+    kind: 'sse',
     user,
     end,
     stalledSince: () => stalledSince,

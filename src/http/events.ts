@@ -181,11 +181,14 @@ function ticketsHttp({ access, limits, live }: Edge) {
 type Opening = Pick<StreamRequest, 'user' | 'frameOf'> & { readonly after: string | undefined };
 
 /** Undefined if the user has as many streams open as one may have. */
-async function open({ live }: Edge, request: Request, { user, after, frameOf }: Opening) {
+async function open({ live, refused }: Edge, request: Request, { user, after, frameOf }: Opening) {
   const asked = positionIn(request, after);
   const head = await live.head();
   const place = live.connections.place(user);
-  if (!place) return undefined;
+  if (!place) {
+    refused('streams');
+    return undefined;
+  }
   const isReset = asked !== undefined && asked > head;
   return eventStream(live.feed, live.connections, {
     user,
