@@ -39,10 +39,12 @@ export function metricsHttp({ render }: Metrics, token: string | undefined) {
   );
 }
 
+export const isOnThisMachine = (address: string) => loopback.test(address);
+
 /** @throws EdgeRefusal */
 function admit({ headers }: Request, address: string, token: string | undefined): void {
   if (token === undefined) {
-    if (loopback.test(address) && !passedOn.some((name) => headers.has(name))) return;
+    if (isOnThisMachine(address) && !passedOn.some((name) => headers.has(name))) return;
     throw new EdgeRefusal(403, 'FORBIDDEN', 'Metrics are for callers on the same machine.');
   }
   const given = /^bearer +(.+)$/i.exec(headers.get('authorization') ?? '')?.[1];
