@@ -80,11 +80,8 @@ function checkBuckets(name: string, samples: readonly MetricSample[]): void {
   for (const { labels, value } of samples.filter((one) => one.name === `${name}_count`)) {
     const buckets = samples
       .filter((one) => one.name === `${name}_bucket`)
-      .filter(({ labels: { le: _, ...rest } }) => keyOf('', rest) === keyOf('', labels))
-      .map((one) => ({
-        le: Number(one.labels['le']!.replace('Inf', 'Infinity')),
-        value: one.value,
-      }));
+      .map(({ labels: { le, ...rest }, value }) => ({ le: boundOf(le), rest, value }))
+      .filter(({ rest }) => keyOf('', rest) === keyOf('', labels));
     const isAscending = buckets.every(
       ({ le, value }, index) =>
         index === 0 || (le > buckets[index - 1]!.le && value >= buckets[index - 1]!.value),
@@ -94,4 +91,8 @@ function checkBuckets(name: string, samples: readonly MetricSample[]): void {
       throw new Error(`The buckets of ${name} do not add up.`);
     }
   }
+}
+
+function boundOf(le: string | undefined): number {
+  return Number(le?.replace('Inf', 'Infinity'));
 }
