@@ -81,8 +81,10 @@ export function createConnections(mayGoOn: (user: User) => boolean) {
       open.add(connection);
       if (isShuttingDown) connection.end('shutdown');
     },
+    /** Once for each that was added. */
     remove(connection: Connection, reason: EndReason | 'left'): void {
-      if (open.delete(connection)) counts[connection.kind].ended[reason] += 1;
+      open.delete(connection);
+      counts[connection.kind].ended[reason] += 1;
     },
 
     /** Ends all of them, and every later one at once. */

@@ -124,14 +124,16 @@ describe('commands', () => {
     const context = { actorId: ada.user.id, correlationId: 'a', causationId: 'a', commandId: id };
     await products(id, command, { ...context, fingerprint: 'a' });
     await products(id, command, { ...context, fingerprint: 'a' });
+    await products(crypto.randomUUID(), command, { ...context, fingerprint: 'a', isNew: true });
     const third = products(id, command, { ...context, fingerprint: 'b' });
     expect(await third.catch(({ name }: Error) => name)).toBe('CommandIdReused');
     const count = 'refold_command_duration_seconds_count';
     const labels = { command: 'CreateProduct' };
     expect(await grown(count, { ...labels, outcome: 'accepted' }, 1)).toBe(1);
-    expect(await grown(count, { ...labels, outcome: 'repeated' }, 1)).toBe(1);
+    expect(await grown(count, { ...labels, outcome: 'repeated' }, 2)).toBe(2);
     expect(await grown(count, { ...labels, outcome: 'failed' }, 1)).toBe(1);
-    expect(await grown('refold_appends_total', { outcome: 'repeated' }, 1)).toBe(1);
+    expect(await grown('refold_appends_total', { outcome: 'repeated' }, 2)).toBe(2);
+    expect(await grown('refold_events_appended_total', { type: 'ProductCreated' }, 1)).toBe(1);
     expect(await grown('refold_appends_total', { outcome: 'command-reused' }, 1)).toBe(1);
   });
 });
