@@ -14,7 +14,7 @@ const sampleLine = /^([a-z_:][\w:]*)(?:\{(.*)\})? (NaN|[+-]?Inf|[+-]?\d[\d.e+-]*
 const label = /([a-z_]\w*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/giy;
 
 /** The key of a sample: its name and its labels, sorted. */
-export function keyOf(name: string, labels: Readonly<Record<string, string>> = {}): string {
+function keyOf(name: string, labels: Readonly<Record<string, string>> = {}): string {
   const sorted = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `${name}${JSON.stringify(sorted)}`;
 }
