@@ -19,17 +19,18 @@ import { createAccess, type User } from './http/access.ts';
 import type { Edge } from './http/edge.ts';
 import { createFreshness } from './http/freshness.ts';
 import { createOnce } from './http/idempotency.ts';
-import { createHttp } from './http/index.ts';
 import { createLimits } from './http/rate-limit.ts';
 import { createTokens } from './http/tokens.ts';
 import type { Append, EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
-import type { Folded } from './kernel/handle-command.ts';
+import type { CommandHandlerParts, Folded } from './kernel/handle-command.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
 import type { Vault } from './kernel/vault.ts';
 import { createLive } from './live.ts';
 import { openJobs } from './open-jobs.ts';
-import { projectionControl, readinessChecks, rebuildOutdated } from './operations.ts';
+import { createMeters, type Meters } from './metrics/index.ts';
+import { createMonitoredHttp } from './monitoring.ts';
+import { rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
 import type { ReadSideSettings } from './projector-worker.ts';
 import { openReadSide } from './read-side.ts';
@@ -53,10 +54,12 @@ export async function createApplication(config: Config, logger: Logger) {
   const directory = config.dataDirectory;
   const secrets = config.secrets ?? developmentSecrets(directory);
   let writerFailure: Error | undefined;
-  const storage = await openSqliteStorage(directory, (error) => {
+  const meters = createMeters(version);
+  const stored = await openSqliteStorage(directory, (error) => {
     writerFailure = error;
     logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
   });
+  const storage = meters.watchStorage(stored);
   const { log, vault } = storage;
   const { keyEncryption, keyring, digest } = await openKeys(vault, secrets.crypto);
 
@@ -73,8 +76,7 @@ export async function createApplication(config: Config, logger: Logger) {
     },
   });
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
-  const cache = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
-  const commands = createCommands({ store, cache, clock, newId, digest });
+  const commands = createMeasuredCommands(meters, { store, digest });
 
   const settings = { directory, cryptoSecrets: secrets.crypto };
   const { closeReads, ...opened } = await openReadsAndJobs(config, settings, log, logger);
@@ -92,27 +94,17 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const tickets = createTickets<User>();
   const access = createAccess({ tokens, sessions, tickets, recentRoles });
-  const live = createLive({
-    log: watchedLog,
-    store,
-    commands,
-    config,
-    logger,
-    tickets,
-    access,
-    endOfTurn,
-  });
+  const guards = { tickets, access };
+  const live = createLive({ ...shared, ...guards, log: watchedLog, endOfTurn });
   live.feed.start();
   followers.start();
   await tokenReuse.settle(newId());
 
   const edge: Edge = {
+    ...shared,
     access,
     live,
-    commands,
     queries,
-    store,
-    digest,
     registration,
     passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
@@ -121,21 +113,21 @@ export async function createApplication(config: Config, logger: Logger) {
     tokens,
     freshness: createFreshness({ ...readSide, enter }, await log.head()),
     once: createOnce({ vault, keyring, digest, clock }),
-    limits: createLimits(config.rateLimits),
-    newId,
+    limits: createLimits(config.rateLimits, meters.requests.refused),
+    refused: meters.requests.refused,
     noteRole: (userId, role) => recentRoles.set(userId, role),
     isProduction: config.isProduction,
   };
-  const http = createHttp({
+  const http = createMonitoredHttp({
     edge,
     logger,
-    projections: projectionControl(readSide, log.head, logger),
-    jobs: followers.effects.control,
-    checks: readinessChecks(readSide, log.head, {
-      writerFailure: () => writerFailure ?? appendFailure,
-      others: followers.checks,
-    }),
-    corsOrigins: config.corsOrigins,
+    meters,
+    readSide,
+    jobs: followers.effects,
+    writerFailure: () => writerFailure ?? appendFailure,
+    others: followers.checks,
+    followers: followers.all,
+    config,
     version,
   });
   const pruning = pruneRegularly(vault, tokenReuse, logger);
@@ -157,6 +149,7 @@ export async function createApplication(config: Config, logger: Logger) {
     /** Answers what was begun, then closes every store. */
     async stop(): Promise<void> {
       clearInterval(pruning);
+      meters.process.stop();
       live.connections.close();
       await live.feed.stop();
       const { server } = http;
@@ -192,6 +185,17 @@ async function openReadsAndJobs(
   const opening = [openReads(settings, log, logger), openJobs(config, logger)] as const;
   const [reads, jobs] = await Promise.all(opening);
   return { ...reads, jobs };
+}
+
+/** The commands, with a cache of the states they decide on. */
+function createMeasuredCommands(
+  meters: Meters,
+  parts: Pick<CommandHandlerParts, 'store' | 'digest'>,
+): Commands {
+  const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
+  const cache = meters.caches.watch('states', states);
+  const store = meters.log.watchStore(parts.store);
+  return meters.commands.watch(createCommands({ ...parts, store, cache, clock, newId }));
 }
 
 /** The projector, and the queries on its rows. */

@@ -11,6 +11,7 @@ export async function createFollowers(parts: ReactionParts & SideEffectsParts) {
   return {
     reactions,
     effects,
+    all: followers,
     checks: followers.map(({ check }) => check),
     start() {
       for (const { start } of followers) start();

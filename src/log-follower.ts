@@ -40,6 +40,7 @@ export async function createLogFollower(parts: LogFollowerParts) {
   const isFollowed = ({ events }: Write) => events.some(({ type }) => followed.has(type));
 
   return {
+    name,
     position: manager.position,
     status: subscription.status,
     start: subscription.start,

@@ -75,7 +75,7 @@ export function rebuildOutdated(readSide: ReadSide, logger: Logger): void {
   );
 }
 
-type Others = {
+export type Others = {
   readonly writerFailure: () => Error | undefined;
   readonly others: readonly (() => Check)[];
 };

@@ -76,6 +76,8 @@ export async function createSideEffects(parts: SideEffectsParts) {
   };
 }
 
+export type SideEffects = Awaited<ReturnType<typeof createSideEffects>>;
+
 type MailWay = { readonly send: Post['send'] | undefined; readonly close: () => void };
 
 /** Only a developer's log may show whom a mail goes to. */

@@ -41,6 +41,8 @@ const refused: readonly Case[] = [
   ['src/http/storage.ts', "import '../storage/open.ts';"],
   ['src/http/projections.ts', "import '../projections/index.ts';"],
   ['src/http/app.ts', "import '../app.ts';"],
+  ['src/metrics/http.ts', "import '../http/index.ts';"],
+  ['src/kernel/metrics.ts', "import '../metrics/tally.ts';"],
   ['src/client/value.ts', "import { api } from '../http/index.ts';\napi();"],
   ['src/cli/testing.ts', "import '../testing/clock.ts';"],
   ['src/cli/operations.ts', "import '../operations.ts';"],

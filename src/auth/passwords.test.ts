@@ -39,6 +39,7 @@ describe('hashing for very many at once', () => {
     expect(refused.length).toBeGreaterThanOrEqual(3);
     expect(refused.length).toBeLessThanOrEqual(6);
     for (const { reason } of refused) expect(reason).toBeInstanceOf(Overloaded);
+    expect(busy.load()).toEqual({ running: 0, waiting: 0, shed: refused.length });
     expect(await busy.hash('later')).toStartWith('$argon2id$');
   }, 20_000);
 });

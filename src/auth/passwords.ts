@@ -11,14 +11,19 @@ export type Passwords = ReturnType<typeof createPasswords>;
 /** Hashing takes a core and 19 MiB for tens of milliseconds, so only a few run at a time. */
 export function createPasswords() {
   const limit = pLimit(concurrencyMax);
+  let shed = 0;
   const unknown = limit(() => Bun.password.hash(crypto.randomUUID(), argon2id));
 
   function run<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (limit.pendingCount >= waitingMax) throw new Overloaded(limit.pendingCount);
-    return limit(work);
+    if (limit.pendingCount < waitingMax) return limit(work);
+    shed += 1;
+    throw new Overloaded(limit.pendingCount);
   }
 
   return {
+    /** How many hashes are being computed, how many wait, and how many were refused since the start. */
+    load: () => ({ running: limit.activeCount, waiting: limit.pendingCount, shed }),
+
     /** @throws Overloaded when too many wait for a hash. */
     hash: async (password: string) =>
       run(() => Bun.password.hash(password.normalize('NFC'), argon2id)),

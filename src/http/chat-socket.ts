@@ -73,7 +73,7 @@ export function chatSocketHttp(edge: Edge) {
   const quota = createQuota(messagesMax, messagesMs);
   return new Elysia({ name: 'http.chat-socket' }).use(access).get(
     '/ws/chat/:room',
-    async ({ params, query, request, server, user }) => {
+    async ({ params, query, request, server, set, user }) => {
       if (!isAllowedOrigin(request, live.origins)) {
         throw new EdgeRefusal(403, 'FORBIDDEN', 'Pages of this origin may not connect.');
       }
@@ -86,14 +86,17 @@ export function chatSocketHttp(edge: Edge) {
       const data = connect({ ...edge, rooms, quota }, joining);
       const offered = request.headers.get('sec-websocket-protocol') ?? '';
       const headers = /^\s*bearer\s*,/i.test(offered) ? { 'sec-websocket-protocol': 'bearer' } : {};
-      if (server?.upgrade(request, { data, headers })) return;
+      if (server?.upgrade(request, { data, headers })) {
+        set.status = 101;
+        return;
+      }
       throw new EdgeRefusal(400, 'BAD_REQUEST', 'Open this address with a WebSocket.');
     },
     { mayFollow: true, params: Room, query: Query, detail: { hide: true } },
   );
 }
 
-type Parts = Pick<Edge, 'access' | 'live' | 'commands' | 'freshness' | 'newId'> & {
+type Parts = Pick<Edge, 'access' | 'live' | 'commands' | 'freshness' | 'newId' | 'refused'> & {
   readonly rooms: ChatRooms;
   readonly quota: ReturnType<typeof createQuota>;
 };
@@ -115,26 +118,28 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
         return index;
       }
       socket.send(chat.text);
+      live.connections.delivered('websocket', 1);
     }
     return entries.length;
   }
 
   const connection: Connection = {
+    kind: 'websocket',
     user,
     stalledSince: () => stalledSince,
     keepAlive: () => {}, // the runtime sends pings
     end(reason) {
       const [code, text] = closeCodes[reason];
-      leave();
+      leave(reason);
       socket.close(code, text);
     },
   };
 
-  function leave() {
+  function leave(reason: EndReason | 'left') {
     if (isOver) return;
     isOver = true;
     following?.stop();
-    live.connections.remove(connection);
+    live.connections.remove(connection, reason);
     rooms.leave(room, socket);
   }
 
@@ -156,14 +161,14 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
       stalledSince = undefined;
       following?.resume();
     },
-    close: leave,
+    close: () => leave('left'),
   };
 }
 
 type Author = { readonly socket: Socket; readonly user: User; readonly room: string };
 
 async function post(
-  { commands, freshness, newId, quota }: Parts,
+  { commands, freshness, newId, quota, refused }: Parts,
   { socket, user, room }: Author,
   frame: string | Buffer,
 ): Promise<void> {
@@ -172,6 +177,7 @@ async function post(
     void socket.send(JSON.stringify({ type: 'error', code, message, ref }));
   if (text === undefined) return refuse('VALIDATION_ERROR', 'Send { "text": …, "ref"?: … }.');
   if (!quota.take(user.id)) {
+    refused('messages');
     return refuse('RATE_LIMITED', 'At most 20 messages in 10 seconds. Wait a little.');
   }
   try {

@@ -7,8 +7,10 @@ const sweepMs = 1_000;
 const stalledMsMax = 15_000;
 
 export type EndReason = 'session-ended' | 'stalled' | 'shutdown' | 'failed';
+export type ConnectionKind = 'sse' | 'websocket';
 
 export type Connection = {
+  readonly kind: ConnectionKind;
   readonly user: User;
   readonly end: (reason: EndReason) => void;
   /** When it began to take no more, by `performance.now()`; undefined while it keeps up. */
@@ -25,6 +27,7 @@ const keepAliveSweeps = 5;
 export function createConnections(mayGoOn: (user: User) => boolean) {
   const open = new Set<Connection>();
   const streams = new Map<string, number>();
+  const counts = { sse: noneYet(), websocket: noneYet() };
   let sweeps = 0;
   let isShuttingDown = false;
 
@@ -43,6 +46,19 @@ export function createConnections(mayGoOn: (user: User) => boolean) {
 
   return {
     size: () => open.size,
+
+    /** By kind: how many are open, what they were given, and why others ended. */
+    counts: () =>
+      Object.entries(counts).map(([kind, { delivered, ended }]) => ({
+        kind,
+        open: [...open].filter((one) => one.kind === kind).length,
+        delivered,
+        ended,
+      })),
+
+    delivered(kind: ConnectionKind, entries: number): void {
+      counts[kind].delivered += entries;
+    },
 
     /** Takes one of the user's places for a stream; undefined if there is none left. */
     place({ id }: User): { readonly release: () => void } | undefined {
@@ -65,7 +81,11 @@ export function createConnections(mayGoOn: (user: User) => boolean) {
       open.add(connection);
       if (isShuttingDown) connection.end('shutdown');
     },
-    remove: (connection: Connection) => void open.delete(connection),
+    /** Once for each that was added. */
+    remove(connection: Connection, reason: EndReason | 'left'): void {
+      open.delete(connection);
+      counts[connection.kind].ended[reason] += 1;
+    },
 
     /** Ends all of them, and every later one at once. */
     close(): void {
@@ -73,5 +93,12 @@ export function createConnections(mayGoOn: (user: User) => boolean) {
       clearInterval(timer);
       for (const connection of open) connection.end('shutdown');
     },
+  };
+}
+
+function noneYet() {
+  return {
+    delivered: 0,
+    ended: { left: 0, 'session-ended': 0, stalled: 0, shutdown: 0, failed: 0 },
   };
 }

@@ -15,7 +15,7 @@ import type { Freshness } from './freshness.ts';
 import type { CommandIdentity, Once } from './idempotency.ts';
 import type { Live } from './live.ts';
 import { problem, requestIdHeader, type Set } from './problem.ts';
-import type { Limits } from './rate-limit.ts';
+import type { LimitName, Limits } from './rate-limit.ts';
 import type { Tokens } from './tokens.ts';
 
 export type Edge = {
@@ -35,6 +35,8 @@ export type Edge = {
   readonly limits: Limits;
   readonly live: Live;
   readonly newId: NewId;
+  /** Notes that a limit has refused somebody. */
+  readonly refused: (limit: LimitName) => void;
   readonly noteRole: (userId: string, role: Role) => void;
   readonly isProduction: boolean;
 };

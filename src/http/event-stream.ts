@@ -68,19 +68,20 @@ export function eventStream(
   function send(frames: readonly Uint8Array[]) {
     if (frames.length === 0 || isOver) return;
     controller.enqueue(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+    connections.delivered('sse', frames.length);
   }
 
-  function leave() {
+  function leave(reason: EndReason | 'left') {
     isOver = true;
     following.stop();
-    connections.remove(connection);
+    connections.remove(connection, reason);
     onEnd();
   }
 
   function end(reason: EndReason) {
     if (isOver) return;
     const isStalled = reason === 'stalled' || stalledSince !== undefined;
-    leave();
+    leave(reason);
     hurry();
     if (isStalled) controller.error(new Error('The reader has stalled.'));
     else controller.close();
@@ -98,12 +99,13 @@ export function eventStream(
         following.resume();
       },
       cancel() {
-        if (!isOver) leave();
+        if (!isOver) leave('left');
       },
     },
     { highWaterMark: waitingBytesMax, size: (chunk) => chunk!.byteLength },
   );
   const connection: Connection = {
+    kind: 'sse',
     user,
     end,
     stalledSince: () => stalledSince,

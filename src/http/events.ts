@@ -188,14 +188,17 @@ type Incoming = { readonly request: Request; readonly server: Server | null };
 
 /** Undefined if the user has as many streams open as one may have. */
 async function open(
-  { live }: Edge,
+  { live, refused }: Edge,
   { request, server }: Incoming,
   { user, after, frameOf }: Opening,
 ) {
   const asked = positionIn(request, after);
   const head = await live.head();
   const place = live.connections.place(user);
-  if (!place) return undefined;
+  if (!place) {
+    refused('streams');
+    return undefined;
+  }
   const isReset = asked !== undefined && asked > head;
   return eventStream(live.feed, live.connections, {
     user,

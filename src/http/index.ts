@@ -12,16 +12,19 @@ import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
 import { type Check, healthHttp } from './health.ts';
 import type { JobControl } from './jobs.ts';
+import { type Metrics, metricsHttp } from './metrics.ts';
 import { notificationsHttp } from './notifications.ts';
 import { productsHttp } from './products.ts';
 import { profileHttp } from './profile.ts';
-import { requestLog } from './requests.ts';
+import { type CountRequest, requestLog } from './requests.ts';
 
 export type HttpParts = {
   readonly edge: Edge;
   readonly projections: ProjectionControl;
   readonly jobs: JobControl;
   readonly checks: () => Promise<Check[]>;
+  readonly metrics: Metrics & { readonly token: string | undefined };
+  readonly countRequest: CountRequest;
   readonly logger: Logger;
   readonly corsOrigins: readonly string[];
   readonly version: string;
@@ -31,9 +34,10 @@ export type HttpParts = {
 export type App = ReturnType<typeof createApi>;
 
 /** Mounts every feature; one line each. */
-function createApi({ edge, projections, jobs, checks }: HttpParts) {
+function createApi({ edge, projections, jobs, checks, metrics }: HttpParts) {
   return new Elysia({ name: 'http.api', normalize: false })
     .use(healthHttp(checks))
+    .use(metricsHttp(metrics, metrics.token))
     .use(authHttp(edge))
     .use(profileHttp(edge))
     .use(productsHttp(edge))
@@ -45,7 +49,7 @@ function createApi({ edge, projections, jobs, checks }: HttpParts) {
 }
 
 export function createHttp(parts: HttpParts) {
-  const { edge, logger, corsOrigins } = parts;
+  const { edge, logger, countRequest, corsOrigins } = parts;
   const app = new Elysia({
     name: 'http',
     normalize: false,
@@ -56,7 +60,7 @@ export function createHttp(parts: HttpParts) {
   const docs = docsHttp(api, parts.version);
   let methodsAt: ((path: string) => readonly string[]) | undefined;
   return app
-    .use(requestLog(logger, edge.newId))
+    .use(requestLog(logger, edge.newId, countRequest))
     .use(errorHandling(logger, (path) => (methodsAt ??= methodsOf(app))(path)))
     .use(corsFor(corsOrigins))
     .use(jsonBodies)

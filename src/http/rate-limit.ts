@@ -8,35 +8,46 @@ import { problem, type Set } from './problem.ts';
 
 const windowMs = 60_000;
 const keysRemembered = 100_000;
-const refused = 'rate-limited';
+const refusal = 'rate-limited';
 
 type Count = { window: number; current: number; previous: number };
 
 export type Limits = ReturnType<typeof createLimits>;
+/** `streams` and `messages` are refused by what is opened and sent, see `events.ts` and `chat-socket.ts`. */
+export type LimitName = 'auth' | 'commands' | 'streams' | 'messages';
 
-/** @param limits Requests a minute; 0 for no limit. */
-export function createLimits(limits: { readonly auth: number; readonly commands: number }) {
+type Refused = (limit: LimitName) => void;
+
+/**
+ * @param limits Requests a minute; 0 for no limit.
+ * @param refused Called for each request that is refused.
+ */
+export function createLimits(
+  limits: { readonly auth: number; readonly commands: number },
+  refused: Refused,
+) {
   return {
     /** By network address: whoever guesses has no account. */
     auth: limiter(
-      'limits.auth',
-      limits.auth,
+      'auth',
+      { max: limits.auth, refused },
       (request, server) => server?.requestIP(request)?.address ?? '',
     ),
     /** By user, or by network address where nobody is signed in. */
     commands: limiter(
-      'limits.commands',
-      limits.commands,
+      'commands',
+      { max: limits.commands, refused },
       (request, server) => callerOf(request)?.id ?? server?.requestIP(request)?.address ?? '',
     ),
   };
 }
 
 function limiter(
-  name: string,
-  max: number,
+  limit: LimitName,
+  { max, refused }: { readonly max: number; readonly refused: Refused },
   generator: (request: Request, server: Bun.Server<unknown> | null) => string,
 ) {
+  const name = `limits.${limit}`;
   const plugin = new Elysia({ name });
   if (max === 0) return plugin;
   return plugin
@@ -47,13 +58,15 @@ function limiter(
         duration: windowMs + name.length,
         scoping: 'scoped',
         countFailedRequest: true,
-        errorResponse: refused,
+        errorResponse: refusal,
         generator,
         context: slidingWindow(),
       }),
     )
     .onAfterHandle({ as: 'scoped' }, ({ response, set }) => {
-      if (response === refused) return limited(set);
+      if (response !== refusal) return;
+      refused(limit);
+      return limited(set);
     })
     .as('scoped');
 }

@@ -1,37 +1,51 @@
-// Every request gets an id on its way in and a line in the log on its way out.
+// Every request gets an id on its way in; on its way out it is counted, and a line in the log tells of it.
 import { Elysia } from 'elysia';
 import type { Logger } from 'pino';
 import { callerOf } from './access.ts';
-import { requestIdHeader } from './problem.ts';
+import { requestIdHeader, type Set } from './problem.ts';
 
 const printable = /^[\u0021-\u007e]{1,128}$/;
-const startedAt = new WeakMap<Request, number>();
 
-export function requestLog(logger: Logger, newId: () => string) {
-  const identified = new Elysia({ name: 'requests' }).onRequest(({ request, set }) => {
-    const given = request.headers.get(requestIdHeader);
-    set.headers[requestIdHeader] = given !== null && printable.test(given) ? given : newId();
-  });
+type Timed = Set & { startedAt?: number };
+
+/** @param route The pattern of the route; undefined where none was found. */
+export type CountRequest = (
+  method: string,
+  route: string | undefined,
+  answer: { readonly status: number; readonly seconds: number },
+) => void;
+
+export function requestLog(logger: Logger, newId: () => string, count: CountRequest) {
   // Defects are logged where they are caught; a level that shows no requests pays for none.
-  if (!logger.isLevelEnabled('info')) return identified;
-  return identified
-    .onRequest(({ request }) => void startedAt.set(request, performance.now()))
-    .onAfterResponse({ as: 'global' }, ({ request, set }) => {
-      const status = Number(set.status ?? 200);
-      const level = levelOf(request.method, status);
-      if (!logger.isLevelEnabled(level)) return;
-      logger[level](
-        {
-          requestId: set.headers[requestIdHeader],
-          method: request.method,
-          path: pathOf(request),
-          status,
-          userId: callerOf(request)?.id,
-          ms: Math.round((performance.now() - (startedAt.get(request) ?? 0)) * 100) / 100,
-        },
-        'request',
-      );
+  const isLogged = logger.isLevelEnabled('info');
+  return new Elysia({ name: 'requests' })
+    .onRequest(({ request, set }) => {
+      const given = request.headers.get(requestIdHeader);
+      set.headers[requestIdHeader] = given !== null && printable.test(given) ? given : newId();
+      (set as Timed).startedAt = performance.now();
+    })
+    .onAfterResponse({ as: 'global' }, ({ request, set, route, response }) => {
+      const status = response instanceof Response ? response.status : Number(set.status ?? 200);
+      const ms = performance.now() - (set as Timed).startedAt!;
+      count(request.method, route, { status, seconds: ms / 1_000 });
+      if (isLogged) log(request, set as Set, { status, ms });
     });
+
+  function log(request: Request, set: Set, { status, ms }: { status: number; ms: number }) {
+    const level = levelOf(request.method, status);
+    if (!logger.isLevelEnabled(level)) return;
+    logger[level](
+      {
+        requestId: set.headers[requestIdHeader],
+        method: request.method,
+        path: pathOf(request),
+        status,
+        userId: callerOf(request)?.id,
+        ms: Math.round(ms * 100) / 100,
+      },
+      'request',
+    );
+  }
 }
 
 /** The path as it was sent; Elysia's is wrong after a very short or malformed `Host`. */

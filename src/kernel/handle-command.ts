@@ -30,6 +30,8 @@ export type Folded<State> = {
 /** Bounded; forgetting an entry costs a read, never an answer. */
 export type StateCache = {
   readonly get: (stream: StreamName) => Folded<unknown> | undefined;
+  /** Like `get`, but no use of the entry. */
+  readonly peek: (stream: StreamName) => Folded<unknown> | undefined;
   readonly set: (stream: StreamName, folded: Folded<unknown>) => unknown;
   readonly delete: (stream: StreamName) => unknown;
 };
@@ -89,7 +91,7 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
   }
 
   function remember(stream: StreamName, folded: Folded<State>): void {
-    if ((cache.get(stream)?.version ?? noEvents) < folded.version) cache.set(stream, folded);
+    if ((cache.peek(stream)?.version ?? noEvents) < folded.version) cache.set(stream, folded);
   }
 
   /** Commands to one stream take turns here, so that only other processes can come between. */

@@ -71,7 +71,11 @@ function differencesFrom(document: Document) {
     const declared = operation.responses[status];
     if (!declared) return [`${place} is not declared`];
     const body = await text;
-    if (!declared.content?.['application/json']) return body === '' ? [] : [`${place} has a body`];
+    const content = declared.content ?? {};
+    if (!('application/json' in content)) {
+      const isDeclared = Object.keys(content).length > 0;
+      return isDeclared === (body !== '') ? [] : [`${place} has a body: ${!isDeclared}`];
+    }
     const steps = ['paths', template, method, 'responses', String(status), 'content'];
     const validate = validatorAt(...steps, 'application/json', 'schema');
     if (validate(JSON.parse(body))) return [];
