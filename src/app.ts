@@ -29,7 +29,7 @@ import type { Vault } from './kernel/vault.ts';
 import { createLive } from './live.ts';
 import { openJobs } from './open-jobs.ts';
 import { createMeters, type Meters } from './metrics/index.ts';
-import { createMonitoredHttp } from './monitoring.ts';
+import { createMonitoredHttp, type MonitoredHttp } from './monitoring.ts';
 import { rebuildOutdated } from './operations.ts';
 import { createQueries } from './queries/index.ts';
 import type { ReadSideSettings } from './projector-worker.ts';
@@ -94,8 +94,7 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const tickets = createTickets<User>();
   const access = createAccess({ tokens, sessions, tickets, recentRoles });
-  const guards = { tickets, access };
-  const live = createLive({ ...shared, ...guards, log: watchedLog, endOfTurn });
+  const live = createLive({ ...shared, tickets, access, log: watchedLog, endOfTurn });
   live.feed.start();
   followers.start();
   await tokenReuse.settle(newId());
@@ -152,11 +151,7 @@ export async function createApplication(config: Config, logger: Logger) {
       meters.process.stop();
       live.connections.close();
       await live.feed.stop();
-      const { server } = http;
-      if (server) {
-        await atMost(server.stop(), stopMsMax);
-        await server.stop(true);
-      }
+      await stopServing(http.server);
       await followers.stop();
       await store.idle();
       await edge.freshness.caughtUp(await log.head());
@@ -164,6 +159,13 @@ export async function createApplication(config: Config, logger: Logger) {
       await storage.close();
     },
   };
+}
+
+/** Answers what was begun; a request that never ends is cut. */
+async function stopServing(server: MonitoredHttp['server']): Promise<void> {
+  if (!server) return;
+  await atMost(server.stop(), stopMsMax);
+  await server.stop(true);
 }
 
 /** The keys of persons, and the digest of names that are held, which has a key of its own. */

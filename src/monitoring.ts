@@ -16,6 +16,8 @@ export type MonitoredHttpParts = Others &
     readonly config: Pick<Config, 'metricsToken' | 'corsOrigins'>;
   };
 
+export type MonitoredHttp = ReturnType<typeof createMonitoredHttp>;
+
 export function createMonitoredHttp(parts: MonitoredHttpParts) {
   const { edge, readSide, jobs, logger, meters, config } = parts;
   const { head, connections } = edge.live;

@@ -109,10 +109,8 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   function moveOn(cursor: Cursor<One>): void {
     if (cursor.isStopped || cursor.isReading || cursor.isFull) return;
     if (!remembered || cursor.position >= tail) return;
-    if (cursor.position < remembered.after) {
-      cursor.isReading = true;
-      return catchUp.add(cursor);
-    }
+    cursor.isReading = cursor.position < remembered.after;
+    if (cursor.isReading) return catchUp.add(cursor);
     const { entries } = remembered;
     give(cursor, entries.slice(firstBehind(entries, cursor.position)), tail);
   }
@@ -158,13 +156,7 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
 
     /** Delivers every event above `after`, each once and in order, until it is stopped. */
     follow(follower: Follower<One>, after: Position): Following {
-      const cursor = {
-        follower,
-        position: after,
-        isReading: false,
-        isFull: false,
-        isStopped: false,
-      };
+      const cursor = cursorOf(follower, after);
       cursors.add(cursor);
       if (remembered) moveOn(cursor);
       else parts.wakeUp.signal();
@@ -178,4 +170,8 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
       };
     },
   };
+}
+
+function cursorOf<One extends Entry>(follower: Follower<One>, position: Position): Cursor<One> {
+  return { follower, position, isReading: false, isFull: false, isStopped: false };
 }
