@@ -1,4 +1,5 @@
 import { provideChromium } from './chromium.ts';
+import { provideRedis } from './redis.ts';
 import { commandLine, root, runCommandLine, WrongArguments } from './command-line.ts';
 
 const program = commandLine('test', 'Runs the tests: all of them, or the files named.')
@@ -25,6 +26,7 @@ await runCommandLine(program, async () => {
   const files = await matching(program.args);
   const needsBrowser = files.length === 0 || files.some((file) => file.includes(browserTests));
   if (needsBrowser) await provideChromium();
+  await provideRedis();
   return run([...command, ...files]);
 });
 
