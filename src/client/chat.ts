@@ -1,7 +1,7 @@
 // A chat room over WebSocket. Members see every message once and in the order of the log, also across
 // connections: a new one resumes behind the last position seen.
 import type { Access, Fetch } from './access.ts';
-import { retryAfterMs } from './back-off.ts';
+import { converse } from './chat-socket.ts';
 import {
   type ConnectionParts,
   type ConnectionState,
@@ -9,22 +9,12 @@ import {
   keepConnected,
   type StateListener,
 } from './connection.ts';
+import { type ChatMessage, type Member, type ServerFrame } from './frames.ts';
+import { guarded, type OnError } from './guarded.ts';
+import { findHead } from './head.ts';
 import { createPosts, notSent, type Posted } from './posts.ts';
-import { isFinal, refusalOf } from './problems.ts';
-import { Silence } from './silence.ts';
-
-export type ChatMessage = {
-  readonly id: string;
-  /** The author's user id. */
-  readonly from: string;
-  readonly name: string;
-  readonly data: { readonly text: string };
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  readonly position: number;
-};
-
-export type Member = { readonly id: string; readonly name: string };
+import { createWatch, type Watch } from './silence.ts';
+import { refused } from './stream.ts';
 
 export type JoinOptions = {
   /** Begins behind this position; without it, with what is posted from now on. */
@@ -49,7 +39,7 @@ export type ChatRoom = {
   readonly leave: () => void;
 };
 
-export type ChatParts = Pick<ConnectionParts, 'backOff' | 'open'> & {
+export type ChatParts = Pick<ConnectionParts, 'backOff' | 'open' | 'onError'> & {
   readonly url: string;
   readonly access: Access;
   readonly fetch: Fetch;
@@ -57,25 +47,12 @@ export type ChatParts = Pick<ConnectionParts, 'backOff' | 'open'> & {
   readonly answerMs: number;
 };
 
-type ServerFrame =
-  | ({ readonly type: 'message' } & ChatMessage)
-  | ({ readonly type: 'withdrawn' } & Posted)
-  | ({ readonly type: 'ack'; readonly ref?: string } & Posted)
-  | {
-      readonly type: 'error';
-      readonly code: string;
-      readonly message: string;
-      readonly ref?: string;
-    }
-  | { readonly type: 'presence'; readonly users: readonly Member[] };
-
-type Closed = { readonly code: number; readonly reason: string; readonly wasOpen: boolean };
-
 const signInAgain = 4401;
 
 export function joinRoom(room: string, parts: ChatParts, options: JoinOptions = {}): ChatRoom {
-  const { onMessage, onWithdrawn, onPresence, onState = () => {} } = options;
-  const { url, access, fetch, silenceMs, answerMs, backOff, open } = parts;
+  const { onState = () => {} } = options;
+  const { url, access, fetch, silenceMs, answerMs, backOff, open, onError } = parts;
+  const tell = tellers(options, onError);
   if (!/^[a-z0-9-]{1,64}$/.test(room)) throw new RangeError(`No room can be called '${room}'.`);
   let position = options.after;
   let socket: WebSocket | undefined;
@@ -84,93 +61,66 @@ export function joinRoom(room: string, parts: ChatParts, options: JoinOptions = 
   const posts = createPosts(answerMs, () => socket?.close());
 
   async function attempt(stop: AbortSignal, isLive: () => void): Promise<Ending> {
-    if (position === undefined || isDoubtful) {
-      const refused = await ask(stop);
-      if (refused) return refused;
-    }
-    const token = await access.token();
+    const watch = createWatch(silenceMs, stop);
+    const refusal = await prepare(watch);
+    if (refusal) return refusal;
+    const token = await watch.wait(access.token());
     if (stop.aborted) return {};
-    const closed = await converse(token, stop, isLive);
-    posts.lose();
-    isDoubtful = !closed.wasOpen;
-    const cause = new Error(`The connection was closed: ${closed.code} ${closed.reason}`.trim());
-    if (closed.code !== signInAgain) return { cause };
-    return { cause, isFinal: (await access.renew(token)) === 'refused' };
-  }
-
-  /** Whether the room would be open to us, and where its log stands. */
-  async function ask(stop: AbortSignal): Promise<Ending | undefined> {
-    const response = await fetch(`${url}/chat/${room}/messages?limit=1`, { signal: stop });
-    if (!response.ok) {
-      const cause = await refusalOf(response);
-      const atLeastMs = retryAfterMs(response.headers.get('retry-after'));
-      return { cause, isFinal: isFinal(cause), atLeastMs };
-    }
-    const { data } = (await response.json()) as { data: readonly { position: number }[] };
-    position ??= data[0]?.position ?? 0;
-    return undefined;
-  }
-
-  function converse(token: string | undefined, stop: AbortSignal, isLive: () => void) {
-    const { promise, resolve } = Promise.withResolvers<Closed>();
     const address = `${url.replace(/^http/, 'ws')}/ws/chat/${room}?after=${position}`;
-    const opened = new WebSocket(address, token === undefined ? [] : ['bearer', token]);
-    let wasOpen = false;
-
-    const end = (code: number, reason: string) => {
-      clearTimeout(opening);
-      stop.removeEventListener('abort', leave);
-      if (socket === opened) socket = undefined;
-      opened.close();
-      resolve({ code, reason, wasOpen });
-    };
-    const leave = () => end(1000, 'left');
-    const opening = setTimeout(() => end(1006, new Silence(silenceMs).message), silenceMs);
-    stop.addEventListener('abort', leave);
-
-    opened.addEventListener('open', () => {
-      clearTimeout(opening);
-      wasOpen = true;
+    const onOpen = (opened: WebSocket) => {
       socket = opened;
       isLive();
       posts.send((frame) => opened.send(frame));
-    });
-    opened.addEventListener('message', ({ data }) => {
-      take(JSON.parse(String(data)) as ServerFrame);
-    });
-    opened.addEventListener('close', ({ code, reason }) => end(code, reason));
-    return promise;
+    };
+    const closed = await converse({ address, token, silenceMs, stop, onOpen, onFrame });
+    socket = undefined;
+    posts.lose();
+    isDoubtful = !closed.wasOpen;
+    const { code, cause } = closed;
+    if (code !== signInAgain) return { cause };
+    return { cause, isFinal: (await access.renew(token)) === 'refused' };
   }
 
-  function take(frame: ServerFrame) {
-    if (frame.type === 'message' && isNew(frame)) {
-      const { type: _, ...message } = frame;
-      onMessage?.(message);
+  /** Finds out where to begin, or why we were not let in. */
+  async function prepare(watch: Watch): Promise<Ending | undefined> {
+    if (position === undefined) {
+      const found = await findHead(fetch, url, watch);
+      if ('refusal' in found) return found.refusal;
+      position = found.head;
+    } else if (isDoubtful) {
+      const messages = `${url}/chat/${room}/messages?limit=1`;
+      const response = await watch.wait(fetch(messages, { signal: watch.signal }));
+      if (!response.ok) return refused(response);
+      await response.body?.cancel();
     }
-    if (frame.type === 'withdrawn' && isNew(frame)) {
-      onWithdrawn?.({ id: frame.id, position: frame.position });
-    }
-    if (frame.type === 'presence') onPresence?.(frame.users);
+    return undefined;
+  }
+
+  function onFrame(frame: ServerFrame) {
+    if (frame.type === 'message' || frame.type === 'withdrawn') deliver(frame);
+    if (frame.type === 'presence') tell.presence(frame.users);
     // It says nothing of what others posted before, so it moves no position.
     if (frame.type === 'ack')
       posts.acknowledge(frame.ref, { id: frame.id, position: frame.position });
     if (frame.type === 'error') posts.refuse(frame.ref, frame.code, frame.message);
   }
 
-  function isNew({ position: place }: Posted): boolean {
-    if (place <= (position ?? -1)) return false;
-    position = place;
-    return true;
+  function deliver(frame: Extract<ServerFrame, { readonly type: 'message' | 'withdrawn' }>) {
+    const { type: _, ...told } = frame;
+    if (told.position <= (position ?? -1)) return;
+    if (frame.type === 'message') tell.message(told as ChatMessage);
+    else tell.withdrawn({ id: told.id, position: told.position });
+    position = told.position;
   }
 
-  const connection = keepConnected(attempt, { backOff, onState, open });
+  const connection = keepConnected(attempt, { backOff, onState, onError, open });
   void connection.stopped.then(() => posts.close());
 
   return {
     async post(text) {
       if (connection.state() === 'stopped') throw notSent('The room was left.');
       const posted = posts.add(text);
-      if (socket) posts.send((frame) => socket?.send(frame));
+      if (socket?.readyState === WebSocket.OPEN) posts.send((frame) => socket?.send(frame));
       return posted;
     },
     get state() {
@@ -180,5 +130,14 @@ export function joinRoom(room: string, parts: ChatParts, options: JoinOptions = 
       return position;
     },
     leave: connection.stop,
+  };
+}
+
+function tellers(options: JoinOptions, onError: OnError) {
+  const { onMessage = () => {}, onWithdrawn = () => {}, onPresence = () => {} } = options;
+  return {
+    message: guarded(onMessage, onError),
+    withdrawn: guarded(onWithdrawn, onError),
+    presence: guarded(onPresence, onError),
   };
 }

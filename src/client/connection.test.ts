@@ -1,19 +1,22 @@
 import { describe, expect, test } from 'bun:test';
 import { pause } from './back-off.ts';
-import { keepConnected } from './connection.ts';
+import { type Ending, keepConnected } from './connection.ts';
+import { Garbled } from './problems.ts';
 
-const parts = { onState: () => {}, random: () => 1 };
+const parts = { onState: () => {}, onError: () => {}, random: () => 1 };
 
 /** How many milliseconds lay between the attempts, the last of which stops it. */
-async function gaps(count: number, attempt: (index: number, isLive: () => void) => Promise<void>) {
+async function gaps(
+  count: number,
+  attempt: (index: number, isLive: () => void) => Promise<Ending | void>,
+) {
   const starts: number[] = [];
   const backOff = { firstMs: 4, maxMs: 10_000 };
   const connection = keepConnected(
     async (_, isLive) => {
       starts.push(performance.now());
       if (starts.length > count) return { isFinal: true };
-      await attempt(starts.length, isLive);
-      return {};
+      return (await attempt(starts.length, isLive)) ?? {};
     },
     { ...parts, backOff, open: new Set() },
   );
@@ -41,6 +44,16 @@ describe('a connection that fails again and again', () => {
     });
     expect(waits.at(-2)).toBeGreaterThan(250);
     expect(waits.at(-1)).toBeLessThan(250);
+  });
+
+  test('is tried less and less often if each time it says what cannot be understood', async () => {
+    const { signal } = new AbortController();
+    const waits = await gaps(6, async (_, isLive) => {
+      isLive();
+      await pause(5, signal);
+      return { cause: new Garbled('x') };
+    });
+    expect(waits.at(-1)).toBeGreaterThan(100);
   });
 });
 

@@ -1,5 +1,7 @@
 // The loop around everything that stays open: connecting, live, waiting for the next attempt, stopped.
 import { type BackOff, delayMs, pause } from './back-off.ts';
+import { guarded, type OnError } from './guarded.ts';
+import { Garbled } from './problems.ts';
 
 export type ConnectionState = 'connecting' | 'live' | 'waiting' | 'stopped';
 
@@ -20,6 +22,8 @@ type Attempt = (signal: AbortSignal, isLive: () => void) => Promise<Ending>;
 export type ConnectionParts = {
   readonly backOff: BackOff;
   readonly onState: StateListener;
+  /** Told what `onState` has thrown, and what the server said that cannot be understood. Throws nothing. */
+  readonly onError: OnError;
   /** All that are open; it is among them until it stops. */
   readonly open: Set<Connection>;
   readonly random?: () => number;
@@ -35,17 +39,18 @@ export type Connection = {
 /** The first attempt begins after the caller's own code has run, so that nothing is missed. */
 export function keepConnected(
   attempt: Attempt,
-  { backOff, onState, open, random = Math.random }: ConnectionParts,
+  { backOff, onState, onError, open, random = Math.random }: ConnectionParts,
 ): Connection {
   const controller = new AbortController();
   const { signal } = controller;
   const { promise: stopped, resolve } = Promise.withResolvers<Error | undefined>();
+  const tellState = guarded(onState, onError);
   let state: ConnectionState = 'connecting';
 
   function report(next: ConnectionState, cause?: Error) {
     if (state === 'stopped') return;
     state = next;
-    onState(next, cause);
+    tellState(next, cause);
   }
 
   function stop(cause?: Error) {
@@ -68,8 +73,10 @@ export function keepConnected(
       }).catch((cause: Error): Ending => ({ cause }));
       if (ending.isFinal) return stop(ending.cause);
       if (signal.aborted) return;
-      // One that is accepted and cut at once is a failure too.
-      if (performance.now() - liveSince >= backOff.firstMs) failures = 0;
+      const isGarbled = ending.cause instanceof Garbled;
+      if (isGarbled) onError(ending.cause);
+      // One that is accepted and cut at once is a failure too; one that is garbled may be so each time.
+      if (!isGarbled && performance.now() - liveSince >= backOff.firstMs) failures = 0;
       report('waiting', ending.cause);
       await pause(delayMs(failures, backOff, ending.atLeastMs ?? 0, random), signal);
       failures += 1;

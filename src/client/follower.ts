@@ -1,7 +1,6 @@
 // Follows a stream of server-sent events over fetch, which can carry the access token where EventSource
 // cannot. It resumes behind the last position it has seen, and gives each event once and in order.
 import type { Fetch } from './access.ts';
-import { retryAfterMs } from './back-off.ts';
 import {
   type ConnectionParts,
   type ConnectionState,
@@ -9,10 +8,12 @@ import {
   keepConnected,
   type StateListener,
 } from './connection.ts';
+import { parseTyped } from './frames.ts';
+import { guarded } from './guarded.ts';
 import { createListeners, type On, type Typed } from './listeners.ts';
-import { isFinal, refusalOf } from './problems.ts';
 import { createWatch } from './silence.ts';
-import { createSseParser, type Frame } from './sse.ts';
+import type { Frame } from './sse.ts';
+import { framesOf, openStream, placeOf, refused } from './stream.ts';
 
 export type FollowOptions = {
   /** Begins behind this position, 0 for the whole log; without it, with what happens from now on. */
@@ -28,18 +29,19 @@ export type FollowOptions = {
 export type Follower<Event extends Typed> = AsyncIterable<Event> & {
   readonly on: On<Event>;
   readonly state: ConnectionState;
-  /** Of the last event seen: where another follower would go on with `after`. */
+  /**
+   * Of the last event that everybody who listens is done with: where another follower would go on with
+   * `after`. A loop is done with an event when it asks for the next, or is left.
+   */
   readonly position: number | undefined;
   readonly stop: () => void;
 };
 
-export type FollowParts = Pick<ConnectionParts, 'backOff' | 'open'> & {
+export type FollowParts = Pick<ConnectionParts, 'backOff' | 'open' | 'onError'> & {
   readonly fetch: Fetch;
   /** With its query, but for `after`. */
   readonly url: string;
   readonly silenceMs: number;
-  /** Told what a listener has thrown. */
-  readonly onError: (error: unknown) => void;
 };
 
 export function follow<Event extends Typed>(
@@ -47,9 +49,12 @@ export function follow<Event extends Typed>(
   { after, onState = () => {}, onReset = () => {} }: FollowOptions = {},
 ): Follower<Event> {
   const { on, tell } = createListeners<Event>(onError);
+  const tellReset = guarded(onReset, onError);
   let position = after;
+  /** The position of the event that is being told. */
+  let delivering: number | undefined;
   let retryMs = 0;
-  const connection = keepConnected(attempt, { backOff, onState, open });
+  const connection = keepConnected(attempt, { backOff, onState, onError, open });
 
   async function attempt(stop: AbortSignal, isLive: () => void): Promise<Ending> {
     try {
@@ -61,30 +66,32 @@ export function follow<Event extends Typed>(
 
   async function read(stop: AbortSignal, isLive: () => void): Promise<Ending> {
     const watch = createWatch(silenceMs, stop);
-    const headers = new Headers({ accept: 'text/event-stream' });
-    if (position !== undefined) headers.set('last-event-id', String(position));
-    const response = await watch.wait(fetch(url, { headers, signal: watch.signal }));
+    const response = await openStream(fetch, url, watch, position);
     if (!response.ok || !response.body) return refused(response);
     isLive();
-    const parse = createSseParser((ms) => (retryMs = ms));
-    for await (const chunk of chunksOf(response.body, watch.wait)) {
-      for (const frame of parse(chunk)) {
-        if (stop.aborted) return {};
-        await take(frame);
-      }
+    for await (const frame of framesOf(response.body, watch, (ms) => (retryMs = ms))) {
+      if (stop.aborted) return {};
+      await take(frame);
     }
     return { atLeastMs: retryMs };
   }
 
-  async function take({ id, event, data }: Frame): Promise<void> {
-    const place = id === undefined || !/^\d+$/.test(id) ? undefined : Number(id);
+  async function take(frame: Frame): Promise<void> {
+    const { event, data } = frame;
+    const place = placeOf(frame);
     if (event === 'reset') {
       position = place;
-      onReset();
-    } else if (place !== undefined && (position === undefined || place > position)) {
+      tellReset();
+    } else if (position === undefined || place > position) {
+      if (data !== undefined) await deliver(parseTyped(data) as unknown as Event, place);
       position = place;
-      if (data !== undefined) await tell(JSON.parse(data) as Event);
     }
+  }
+
+  async function deliver(event: Event, place: number): Promise<void> {
+    delivering = place;
+    await tell(event);
+    delivering = undefined;
   }
 
   return {
@@ -96,62 +103,62 @@ export function follow<Event extends Typed>(
       return position;
     },
     stop: connection.stop,
-    [Symbol.asyncIterator]: () => iterate(on, connection),
+    [Symbol.asyncIterator]: () =>
+      iterate(on, connection, () => {
+        position = delivering ?? position;
+      }),
   };
-}
-
-async function refused(response: Response): Promise<Ending> {
-  const cause = await refusalOf(response);
-  const atLeastMs = retryAfterMs(response.headers.get('retry-after'));
-  return { cause, isFinal: isFinal(cause), atLeastMs };
-}
-
-type Wait = <Result>(work: Promise<Result>) => Promise<Result>;
-
-async function* chunksOf(body: ReadableStream<Uint8Array>, wait: Wait): AsyncGenerator<string> {
-  const reader = body.getReader();
-  const decoder = new TextDecoder();
-  try {
-    for (;;) {
-      const { done, value } = await wait(reader.read());
-      if (done) return;
-      yield decoder.decode(value, { stream: true });
-    }
-  } finally {
-    void reader.cancel().catch(() => {});
-  }
 }
 
 type Stoppable = { readonly stop: () => void; readonly stopped: Promise<Error | undefined> };
 
-/** Leaving the loop stops the follower; a refusal is thrown into it. */
-function iterate<Event extends Typed>(on: On<Event>, { stop, stopped }: Stoppable) {
-  let offered = Promise.withResolvers<Event | undefined>();
-  let taken: (() => void) | undefined;
+type Offer<Event> = { readonly event: Event; readonly taken: () => void };
+
+/**
+ * Leaving the loop stops the follower; a refusal is thrown into it.
+ * @param onLeft Called when it is left at an event, which has been seen then.
+ */
+function iterate<Event extends Typed>(
+  on: On<Event>,
+  { stop, stopped }: Stoppable,
+  onLeft: () => void,
+) {
+  let offered: Offer<Event> | undefined;
+  let isOver = false;
+  let wake = () => {};
   const off = on('*', (event) => {
-    offered.resolve(event as Event);
-    return new Promise<void>((resolve) => (taken = resolve));
+    return new Promise<void>((taken) => {
+      offered = { event: event as Event, taken };
+      wake();
+    });
   });
   const finish = () => {
-    offered.resolve(undefined);
-    taken?.();
+    isOver = true;
+    wake();
   };
   void stopped.then(finish);
 
+  async function next(): Promise<Offer<Event> | undefined> {
+    if (!offered && !isOver) await new Promise<void>((resolve) => (wake = resolve));
+    const offer = isOver ? undefined : offered;
+    offered = undefined;
+    return offer;
+  }
+
   async function* events(): AsyncGenerator<Event, void> {
+    let held: Offer<Event> | undefined;
     try {
-      for (;;) {
-        const event = await offered.promise;
-        if (event === undefined) break;
-        yield event;
-        offered = Promise.withResolvers();
-        taken?.();
+      while ((held = await next())) {
+        yield held.event;
+        held.taken();
       }
       const cause = await stopped;
       if (cause) throw cause;
     } finally {
       off();
       stop();
+      if (held) onLeft();
+      held?.taken();
     }
   }
 

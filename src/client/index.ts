@@ -9,15 +9,17 @@ import type { Connection } from './connection.ts';
 import type { EventOfType, EventType, LiveEvent, NotificationEvent } from './event-types.ts';
 import { extend } from './extend.ts';
 import { follow, type Follower, type FollowOptions } from './follower.ts';
+import { guarded, type OnError } from './guarded.ts';
 import { createSession } from './session.ts';
 import { sharedOn } from './shared-follower.ts';
 
-export type { ChatMessage, ChatRoom, JoinOptions, Member } from './chat.ts';
+export type { ChatRoom, JoinOptions } from './chat.ts';
 export type { ConnectionState } from './connection.ts';
 export type { EventOfType, EventType, LiveEvent, NotificationEvent } from './event-types.ts';
 export type { Follower, FollowOptions } from './follower.ts';
+export type { ChatMessage, Member } from './frames.ts';
 export { PostFailed, type Posted } from './posts.ts';
-export { Refused } from './problems.ts';
+export { Garbled, Refused } from './problems.ts';
 
 export type ClientOptions = {
   /**
@@ -29,10 +31,16 @@ export type ClientOptions = {
   readonly headers?: Readonly<Record<string, string>>;
   /** Called when the session has ended without `signOut`. */
   readonly onSignedOut?: () => void;
-  /** Told what a listener has thrown; without it, it is reported as uncaught. */
-  readonly onError?: (error: unknown) => void;
+  /**
+   * Told what a listener has thrown, and what the server said that cannot be understood (`Garbled`). Without
+   * it, and if it throws itself, that is reported as uncaught.
+   */
+  readonly onError?: OnError;
   readonly backOff?: BackOff;
-  /** How long a stream may say nothing before it counts as dead. The server is never silent for 8 s. */
+  /**
+   * How long a stream or a room may say nothing before it counts as dead. A stream is never silent for 8 s;
+   * a room is asked when it has been for half of this time.
+   */
   readonly silenceMs?: number;
   /** How long a chat message waits to be sent and acknowledged. */
   readonly answerMs?: number;
@@ -50,14 +58,15 @@ const defaults = {
   silenceMs: 20_000,
   answerMs: 10_000,
   onError: (error: unknown) => reportError(error),
+  onSignedOut: () => {},
 };
 
 /** @param url Where the server is, such as `http://localhost:3000`. */
 export function createClient(url: string, options: ClientOptions = {}) {
-  const { accessToken, headers, onSignedOut, backOff, silenceMs, answerMs, onError } = {
-    ...defaults,
-    ...options,
-  };
+  const given = { ...defaults, ...options };
+  const { accessToken, headers, backOff, silenceMs, answerMs } = given;
+  const onError = guarded(given.onError, (error) => reportError(error));
+  const onSignedOut = guarded(given.onSignedOut, onError);
   const base = url.replace(/\/+$/, '');
   const session = createSession({ url: base, headers, onSignedOut });
   const access = accessToken ? accessBy(accessToken) : session.access;

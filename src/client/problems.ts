@@ -22,3 +22,16 @@ export async function refusalOf(response: Response): Promise<Refused> {
 export function isFinal({ status }: Refused): boolean {
   return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 }
+
+const shownCharsMax = 100;
+
+/**
+ * The server said what cannot be understood. What it was about is not known, so nothing that comes behind it
+ * is taken: the connection is made anew behind what was understood last.
+ */
+export class Garbled extends Error {
+  override readonly name = 'Garbled';
+  constructor(said: unknown) {
+    super(`What the server said cannot be understood: ${String(said).slice(0, shownCharsMax)}`);
+  }
+}

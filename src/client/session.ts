@@ -12,7 +12,7 @@ type SessionParts = {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>> | undefined;
   /** Called when the session has ended without `signOut`. */
-  readonly onSignedOut: (() => void) | undefined;
+  readonly onSignedOut: () => void;
 };
 
 type Held = { readonly token: string; readonly renewAt: number };
@@ -34,7 +34,7 @@ export function createSession({ url, headers, onSignedOut }: SessionParts) {
     if (data) held = hold(data.accessToken);
     else if (status === 401) held = undefined;
     else return 'unavailable';
-    if (before && !held) onSignedOut?.();
+    if (before && !held) onSignedOut();
     return held ? 'renewed' : 'refused';
   }
 

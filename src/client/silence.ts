@@ -6,6 +6,8 @@ export class Silence extends Error {
   }
 }
 
+export type Watch = ReturnType<typeof createWatch>;
+
 /** Gives up waiting, and tells others by its signal, when one wait takes longer than `ms`. */
 export function createWatch(ms: number, stop: AbortSignal) {
   const silent = new AbortController();

@@ -1,5 +1,7 @@
 // Server-sent events (WHATWG HTML, 9.2) from text as it arrives, in pieces of any size.
 
+import { Garbled } from './problems.ts';
+
 export type Frame = {
   /** The last `id:` of the stream so far; undefined before the first. */
   readonly id: string | undefined;
@@ -43,7 +45,7 @@ export function createSseParser(onRetry: (ms: number) => void = () => {}) {
     return isSaying ? frame : undefined;
   }
 
-  /** @throws RangeError when a frame has no end. */
+  /** @throws Garbled when a frame has no end. */
   return function* push(chunk: string): Generator<Frame> {
     rest += isFirst ? chunk.replace(/^\uFEFF/, '') : chunk;
     if (chunk !== '') isFirst = false;
@@ -57,7 +59,7 @@ export function createSseParser(onRetry: (ms: number) => void = () => {}) {
     }
     rest = rest.slice(start);
     if (rest.length + chars > frameCharsMax) {
-      throw new RangeError(`A frame of more than ${frameCharsMax} characters has no end.`);
+      throw new Garbled(`a frame of more than ${frameCharsMax} characters`);
     }
   };
 }

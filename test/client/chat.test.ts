@@ -1,102 +1,32 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import {
-  type ChatMessage,
-  type ConnectionState,
-  createClient,
-  type JoinOptions,
-  type Member,
-  type Posted,
-} from '../../src/client/index.ts';
-import { collected } from './collected.ts';
+import { describe, expect, test } from 'bun:test';
+import type { Posted } from '../../src/client/index.ts';
+import { afterOf, chatServer, message, say } from './chat-room.ts';
 
-// A socket that speaks the contract, and misbehaves as networks do.
-
-const backOff = { firstMs: 2, maxMs: 10 };
-
-type Data = { readonly request: Request };
-type Socket = Bun.ServerWebSocket<Data>;
-type Post = { readonly text: string; readonly ref: string };
-
-let server: Bun.Server<Data>;
-let sockets = collected<Socket>();
-let posts = collected<Post>();
-let refuse: (() => Response) | undefined;
-let isMute = false;
-let newest: readonly { readonly position: number }[] = [];
-
-beforeEach(() => {
-  [sockets, posts, refuse, newest] = [collected(), collected(), undefined, [{ position: 40 }]];
-  server = Bun.serve<Data>({
-    port: 0,
-    hostname: '127.0.0.1',
-    fetch(request, server) {
-      if (refuse) return refuse();
-      if (!request.headers.has('upgrade')) return Response.json({ data: newest });
-      if (isMute) return new Promise<Response>(() => {});
-      const headers = { 'sec-websocket-protocol': 'bearer' };
-      server.upgrade(request, { data: { request }, headers });
-      return new Response('', { status: 400 });
-    },
-    websocket: {
-      open: (socket) => sockets.add(socket),
-      message: (_, text) => posts.add(JSON.parse(String(text)) as Post),
-    },
-  });
-});
-afterEach(() => server.stop(true));
-
-const clientOf = (options: Parameters<typeof createClient>[1] = {}) =>
-  createClient(server.url.href, { backOff, accessToken: () => 'a-token', ...options });
-
-function join(options: JoinOptions = {}, client = clientOf()) {
-  const states = collected<readonly [ConnectionState, Error | undefined]>();
-  const messages = collected<ChatMessage>();
-  const withdrawn = collected<Posted>();
-  const present = collected<readonly Member[]>();
-  const room = client.chat.join('lobby', {
-    onState: (state, cause) => states.add([state, cause]),
-    onMessage: messages.add,
-    onWithdrawn: withdrawn.add,
-    onPresence: present.add,
-    ...options,
-  });
-  const until = (wanted: ConnectionState) =>
-    states.until((items) => items.some(([state]) => state === wanted));
-  return { room, states, messages, withdrawn, present, until };
-}
-
-async function socketOf(number: number): Promise<Socket> {
-  return (await sockets.first(number))[number - 1]!;
-}
-
-const say = (socket: Socket, frame: object) => void socket.send(JSON.stringify(frame));
-const message = (position: number) => ({
-  type: 'message',
-  id: `m${position}`,
-  from: 'ada',
-  name: 'Ada',
-  data: { text: `text ${position}` },
-  at: 1,
-  position,
-});
-const afterOf = ({ data }: Socket) => new URL(data.request.url).searchParams.get('after');
+const { fake, clientOf, join, socketOf } = chatServer();
 const failure = (post: Promise<Posted>) => post.catch((error: unknown) => error);
 
 describe('a member of a chat room', () => {
-  test('signs in by subprotocol, and begins behind the newest message', async () => {
+  test('signs in by subprotocol', async () => {
     const { room } = join();
-    const socket = await socketOf(1);
-    const { url, headers } = socket.data.request;
+    const { url, headers } = (await socketOf(1)).data.request;
     expect(new URL(url).pathname).toBe('/ws/chat/lobby');
     expect(headers.get('sec-websocket-protocol')?.replaceAll(' ', '')).toBe('bearer,a-token');
-    expect(afterOf(socket)).toBe('40');
     room.leave();
   });
 
-  test('of an empty room begins with its first message', async () => {
-    newest = [];
-    const { room } = join();
-    expect(afterOf(await socketOf(1))).toBe('0');
+  test('begins where the log ends, and comes back there when nothing was said', async () => {
+    const { room, messages } = join();
+    const first = await socketOf(1);
+    expect(afterOf(first)).toBe('40');
+    expect(fake.streams.items).toHaveLength(1);
+    await fake.streams.items[0];
+    fake.head = 45;
+    first.terminate();
+    const second = await socketOf(2);
+    expect(afterOf(second)).toBe('40');
+    expect(fake.streams.items).toHaveLength(1);
+    say(second, message(44));
+    expect((await messages.first(1))[0]?.position).toBe(44);
     room.leave();
   });
 
@@ -164,16 +94,6 @@ describe('a member of a chat room', () => {
     expect(seen).toEqual([1]);
   });
 
-  test('gives up a connection that does not come about', async () => {
-    isMute = true;
-    const { room, states, until } = join({ after: 0 }, clientOf({ silenceMs: 30 }));
-    await until('waiting');
-    expect(states.items.at(-1)?.[1]?.message).toContain('Nothing was heard for 30 ms.');
-    isMute = false;
-    await socketOf(1);
-    room.leave();
-  });
-
   test('cannot enter a room that no room is called like', () => {
     expect(() => clientOf().chat.join('The Lobby')).toThrow(RangeError);
   });
@@ -184,9 +104,9 @@ describe('posting', () => {
     const { room } = join({ after: 0 });
     const [a, b] = [room.post('one'), room.post('two')];
     const socket = await socketOf(1);
-    await posts.first(2);
+    await fake.posts.first(2);
     void failure(room.post('three'));
-    const [one, two, three] = await posts.first(3);
+    const [one, two, three] = await fake.posts.first(3);
     expect([one, two, three].map((post) => post?.text)).toEqual(['one', 'two', 'three']);
     say(socket, { type: 'ack', ref: two?.ref, id: 'm2', position: 12 });
     say(socket, { type: 'ack', ref: one?.ref, id: 'm1', position: 11 });
@@ -199,7 +119,7 @@ describe('posting', () => {
   test('fails with the reason that the server gives', async () => {
     const { room } = join({ after: 0 });
     const posted = failure(room.post('one'));
-    const [one] = await posts.first(1);
+    const [one] = await fake.posts.first(1);
     say(await socketOf(1), {
       type: 'error',
       code: 'RATE_LIMITED',
@@ -217,12 +137,12 @@ describe('posting', () => {
   test('has an unknown outcome when the connection is lost, and is not repeated', async () => {
     const { room } = join({ after: 0 });
     const posted = failure(room.post('one'));
-    await posts.first(1);
+    await fake.posts.first(1);
     (await socketOf(1)).terminate();
     expect(await posted).toMatchObject({ name: 'PostFailed', code: 'OUTCOME_UNKNOWN' });
     await socketOf(2);
     const again = room.post('two');
-    const [, two] = await posts.first(2);
+    const [, two] = await fake.posts.first(2);
     expect(two?.text).toBe('two');
     say(await socketOf(2), { type: 'ack', ref: two?.ref, id: 'm2', position: 12 });
     expect(await again).toEqual({ id: 'm2', position: 12 });
@@ -234,7 +154,7 @@ describe('posting', () => {
     (await socketOf(1)).terminate();
     await until('waiting');
     void failure(room.post('one'));
-    expect((await posts.first(1))[0]?.text).toBe('one');
+    expect((await fake.posts.first(1))[0]?.text).toBe('one');
     await socketOf(2);
     room.leave();
   });
@@ -243,12 +163,15 @@ describe('posting', () => {
     const { room } = join({ after: 0 }, clientOf({ answerMs: 50 }));
     await socketOf(1);
     expect(await failure(room.post('one'))).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
-    await socketOf(2);
+    const again = room.post('two');
+    const [, two] = await fake.posts.first(2);
+    say(await socketOf(2), { type: 'ack', ref: two?.ref, id: 'm2', position: 12 });
+    expect(await again).toEqual({ id: 'm2', position: 12 });
     room.leave();
   });
 
   test('that could not be sent in time fails', async () => {
-    refuse = () => new Response('', { status: 503 });
+    fake.refuse = () => new Response('', { status: 503 });
     const { room } = join({ after: 0 }, clientOf({ answerMs: 50 }));
     expect(await failure(room.post('one'))).toMatchObject({ code: 'NOT_SENT' });
     room.leave();
@@ -257,7 +180,7 @@ describe('posting', () => {
   test('ends when the room is left', async () => {
     const { room } = join({ after: 0 });
     const sent = failure(room.post('one'));
-    await posts.first(1);
+    await fake.posts.first(1);
     room.leave();
     expect(await sent).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
   });
@@ -288,23 +211,23 @@ describe('a member whose token is no longer taken', () => {
     (await socketOf(1)).close(4401, 'Sign in again.');
     await until('stopped');
     expect(states.items.at(-1)?.[1]?.message).toContain('4401 Sign in again.');
-    expect(sockets.items).toHaveLength(1);
+    expect(fake.sockets.items).toHaveLength(1);
   });
 });
 
 describe('a handshake that is refused', () => {
   test.each([401, 403, 404])('for good, with %p, is not tried again', async (status) => {
-    refuse = () => Response.json({ code: 'NO', message: 'Not you.' }, { status });
+    fake.refuse = () => Response.json({ code: 'NO', message: 'Not you.' }, { status });
     const { states, until } = join({ after: 0 });
     await until('stopped');
     expect(states.items.at(-1)?.[1]).toMatchObject({ name: 'Refused', status, code: 'NO' });
   });
 
   test('for a while is tried again', async () => {
-    refuse = () => Response.json({ code: 'UNAVAILABLE', message: 'Later.' }, { status: 503 });
+    fake.refuse = () => Response.json({ code: 'UNAVAILABLE', message: 'Later.' }, { status: 503 });
     const { room, until } = join({ after: 0 });
     await until('waiting');
-    refuse = undefined;
+    fake.refuse = undefined;
     await socketOf(1);
     room.leave();
   });

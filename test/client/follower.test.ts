@@ -102,7 +102,6 @@ describe('a follower', () => {
     say(frame(4) + frame(5));
     await positions.first(5);
     expect(renamed.items).toHaveLength(2);
-    expect(follower.position).toBe(5);
     follower.stop();
   });
 

@@ -180,6 +180,19 @@ describe('a session that was ended elsewhere', () => {
     expect(told).toBe(1);
     expect(refreshes(watched)).toEqual(['POST /auth/refresh 401']);
   });
+
+  test('is over also when the caller throws at being told', async () => {
+    const errors: unknown[] = [];
+    const onSignedOut = () => {
+      throw new Error('Not now.');
+    };
+    const client = await signedIn({ onSignedOut, onError: (error) => errors.push(error) });
+    const other = await signedIn();
+    const passwords = { currentPassword: testPassword, newPassword: 'another long enough one' };
+    expect((await other.profile.password.post(passwords)).status).toBe(204);
+    expect((await client.profile.get()).status).toBe(401);
+    expect(errors).toEqual([new Error('Not now.')]);
+  });
 });
 
 describe('signing out', () => {

@@ -121,6 +121,18 @@ describe('a message', () => {
     await Promise.all([other, ...members].map(({ leave }) => leave()));
   });
 
+  test('without a text counts for nothing: by it clients see that the connection lives', async () => {
+    const member = join(newRoom(), await signUp(server.url));
+    await member.opened;
+    for (let index = 0; index < 30; index += 1) member.post('', 'ping');
+    await member.received('error', 30);
+    const answered = member.of('error').map(({ code, ref }) => `${code} ${ref}`);
+    expect(new Set(answered)).toEqual(new Set(['VALIDATION_ERROR ping']));
+    member.post('Hi', 'post');
+    await member.received('ack', 1);
+    await member.leave();
+  });
+
   test('of more than 64 KiB closes the connection with 1009', async () => {
     const member = join(newRoom(), ada);
     await member.opened;
