@@ -51,6 +51,7 @@ const inbox = () =>
 /** Changes a store of a server that is stopped. */
 function change(store: 'log' | 'vault', statement: string, ...values: string[]) {
   const database = new Database(join(temporary.path, `${store}.db`));
+  database.run('PRAGMA busy_timeout = 5000'); // a thread of the server may still be letting go of it
   database.query(statement).run(...values);
   database.close();
 }
