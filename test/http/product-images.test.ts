@@ -89,6 +89,15 @@ describe('giving a product an image', () => {
     expect(await shown(id)).toEqual(product as never);
   });
 
+  test('is possible through the typed client', async () => {
+    const [id, image] = [await create(), new Blob([png(6, 4)], { type: 'image/png' })];
+    const headers = { 'content-type': image.type };
+    const options = { headers, fetch: { body: image } };
+    const { data, error } = await ada.client.products({ id }).image.put(undefined, options);
+    expect(error).toBeNull();
+    expect(data!.image).toMatchObject({ width: 6, height: 4 });
+  });
+
   test('is an event that names the bytes by their digest', async () => {
     const [id, bytes] = [await create(), png(7, 5)];
     await attach(id, bytes);
