@@ -52,10 +52,11 @@ async function readWhole(request: Request) {
     hash.update(chunk);
     chunks.push(chunk);
   }
-  return { content: new Uint8Array(Buffer.concat(chunks)), key: hash.digest('hex') };
+  return { content: Buffer.concat(chunks), key: hash.digest('hex') };
 }
 
-function inspect(content: Uint8Array) {
+/** A `Buffer`, because the reader slices it for each segment, and any other array would be copied each time. */
+function inspect(content: Buffer) {
   const { type = '', orientation = 1, width, height } = sizeOf(content.subarray(0, headBytesMax));
   const contentType = kinds[type];
   if (contentType === undefined) throw noImage();
@@ -69,7 +70,7 @@ function inspect(content: Uint8Array) {
     : { contentType, width, height };
 }
 
-function sizeOf(head: Uint8Array) {
+function sizeOf(head: Buffer) {
   try {
     return imageSize(head);
   } catch {
