@@ -210,6 +210,7 @@ export default defineConfig({
         'elysia-rate-limit',
         ...typebox,
         'swagger-ui-dist',
+        'image-size',
         'lru-cache',
         'node:crypto',
         'node:path',

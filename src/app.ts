@@ -11,7 +11,7 @@ import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
 import { createTokenReuse, type TokenReuse } from './auth/token-reuse.ts';
 import { createTickets } from './auth/tickets.ts';
 import { createCommands, type Commands } from './commands/index.ts';
-import type { Config } from './config.ts';
+import type { Config, Secrets } from './config.ts';
 import { registry } from './events/index.ts';
 import type { Role, UserEvent } from './events/users.ts';
 import { createFollowers } from './followers.ts';
@@ -21,6 +21,7 @@ import { createFreshness } from './http/freshness.ts';
 import { createOnce } from './http/idempotency.ts';
 import { createLimits } from './http/rate-limit.ts';
 import { createTokens } from './http/tokens.ts';
+import { openImages } from './images.ts';
 import type { Append, EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { CommandHandlerParts, Folded } from './kernel/handle-command.ts';
@@ -51,11 +52,10 @@ const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Opens the stores, starts the projector and builds the HTTP application; nothing listens yet. */
 export async function createApplication(config: Config, logger: Logger) {
-  const directory = config.dataDirectory;
-  const secrets = config.secrets ?? developmentSecrets(directory);
+  const secrets = config.secrets ?? developmentSecrets(config.dataDirectory);
   let writerFailure: Error | undefined;
   const meters = createMeters(version);
-  const stored = await openSqliteStorage(directory, (error) => {
+  const stored = await openSqliteStorage(config.dataDirectory, (error) => {
     writerFailure = error;
     logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
   });
@@ -78,10 +78,10 @@ export async function createApplication(config: Config, logger: Logger) {
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
   const commands = createMeasuredCommands(meters, { store, digest });
 
-  const settings = { directory, cryptoSecrets: secrets.crypto };
-  const { closeReads, ...opened } = await openReadsAndJobs(config, settings, log, logger);
+  const { closeReads, ...opened } = await openReadsAndJobs(config, secrets, log, logger);
   const { readSide, queries, enter } = opened;
-  const shared = { store, commands, digest, newId, logger, config };
+  const images = openImages({ ...opened, config, digest, logger, head: log.head });
+  const shared = { store, commands, digest, queries, images, newId, logger, config };
   const followers = await createFollowers({ ...storage, ...opened, ...shared });
 
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
@@ -103,7 +103,6 @@ export async function createApplication(config: Config, logger: Logger) {
     ...shared,
     access,
     live,
-    queries,
     registration,
     passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
@@ -135,6 +134,7 @@ export async function createApplication(config: Config, logger: Logger) {
     http,
     edge,
     live,
+    images,
     readSide,
     followers,
 
@@ -148,6 +148,7 @@ export async function createApplication(config: Config, logger: Logger) {
     /** Answers what was begun, then closes every store. */
     async stop(): Promise<void> {
       clearInterval(pruning);
+      images.stop();
       meters.process.stop();
       live.connections.close();
       await live.feed.stop();
@@ -178,12 +179,8 @@ async function openKeys(vault: Vault, cryptoSecrets: readonly string[]) {
 }
 
 /** At the same time, because each starts a thread. */
-async function openReadsAndJobs(
-  config: Config,
-  settings: ReadSideSettings,
-  log: EventLog,
-  logger: Logger,
-) {
+async function openReadsAndJobs(config: Config, secrets: Secrets, log: EventLog, logger: Logger) {
+  const settings = { directory: config.dataDirectory, cryptoSecrets: secrets.crypto };
   const opening = [openReads(settings, log, logger), openJobs(config, logger)] as const;
   const [reads, jobs] = await Promise.all(opening);
   return { ...reads, jobs };

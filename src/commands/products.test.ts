@@ -27,6 +27,12 @@ const repriced: ProductEvent = {
 };
 const deleted: ProductEvent = { type: 'ProductDeleted', data: { name: 'Mug', createdBy: 'ada' } };
 
+const image = { key: 'abc', contentType: 'image/png', width: 3, height: 2, bytes: 70 };
+const attach = { type: 'AttachImage', image, by: ada } as const;
+const detach = { type: 'DetachImage', by: ada } as const;
+const attached: ProductEvent = { type: 'ProductImageAttached', data: image };
+const detached: ProductEvent = { type: 'ProductImageDetached', data: { key: 'abc' } };
+
 describe('creating a product', () => {
   test('records what it is and who made it', () => {
     given().when(create).thenEmits(created);
@@ -120,6 +126,56 @@ describe('revising a product', () => {
     given(created, deleted)
       .when({ ...revise, by: bob })
       .thenRejected('product-unknown');
+  });
+});
+
+describe('giving a product an image', () => {
+  test('records what it is', () => {
+    given(created).when(attach).thenEmits(attached);
+    given(created, attached, detached).when(attach).thenEmits(attached);
+  });
+
+  test('replaces the one it has', () => {
+    const another = { ...image, key: 'def' };
+    given(created, attached)
+      .when({ ...attach, image: another })
+      .thenEmits({ type: 'ProductImageAttached', data: another });
+  });
+
+  test('of the same bytes changes nothing', () => {
+    given(created, attached).when(attach).thenNothingHappens();
+    given(created, attached, renamed, repriced).when(attach).thenNothingHappens();
+  });
+
+  test('is for its maker, moderators and admins, while there is a product', () => {
+    given(created)
+      .when({ ...attach, by: bob })
+      .thenRejected('product-not-yours');
+    given(created)
+      .when({ ...attach, by: moderator })
+      .thenEmits(attached);
+    given().when(attach).thenRejected('product-unknown');
+    given(created, deleted).when(attach).thenRejected('product-unknown');
+  });
+});
+
+describe('removing the image of a product', () => {
+  test('records which it was', () => {
+    given(created, attached).when(detach).thenEmits(detached);
+  });
+
+  test('is refused where there is none', () => {
+    given(created).when(detach).thenRejected('product-without-image');
+    given(created, attached, detached).when(detach).thenRejected('product-without-image');
+  });
+
+  test('is for its maker, moderators and admins', () => {
+    given(created, attached)
+      .when({ ...detach, by: bob })
+      .thenRejected('product-not-yours');
+    given(created, attached)
+      .when({ ...detach, by: admin })
+      .thenEmits(detached);
   });
 });
 

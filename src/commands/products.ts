@@ -1,4 +1,4 @@
-import type { ProductEvent } from '../events/products.ts';
+import type { ProductEvent, ProductImage } from '../events/products.ts';
 import { accept, type Decider, type Decision, reject } from '../kernel/decider.ts';
 import { type Caller, mayChange } from './caller.ts';
 
@@ -15,12 +15,20 @@ type ReviseProduct = {
   priceCents?: number | undefined;
   by: Caller;
 };
+type AttachImage = { type: 'AttachImage'; image: ProductImage; by: Caller };
+type DetachImage = { type: 'DetachImage'; by: Caller };
 type DeleteProduct = { type: 'DeleteProduct'; by: Caller };
 
-export type ProductCommand = Readonly<CreateProduct | ReviseProduct | DeleteProduct>;
+export type ProductCommand = Readonly<
+  CreateProduct | ReviseProduct | AttachImage | DetachImage | DeleteProduct
+>;
 
 export type ProductRejection =
-  'product-unknown' | 'product-exists' | 'product-not-yours' | 'sku-taken';
+  | 'product-unknown'
+  | 'product-exists'
+  | 'product-not-yours'
+  | 'product-without-image'
+  | 'sku-taken';
 
 export type Product =
   | { readonly status: 'unknown' }
@@ -31,6 +39,7 @@ export type Product =
       readonly sku: string;
       readonly priceCents: number;
       readonly createdBy: string;
+      readonly image?: ProductImage | undefined;
     };
 
 type Listed = Extract<Product, { status: 'listed' }>;
@@ -47,6 +56,10 @@ export const product: Decider<Product, ProductCommand, ProductEvent, ProductReje
         return { ...state, name: event.data.name };
       case 'ProductRepriced':
         return { ...state, priceCents: event.data.priceCents };
+      case 'ProductImageAttached':
+        return { ...state, image: event.data };
+      case 'ProductImageDetached':
+        return { ...state, image: undefined };
       case 'ProductDeleted':
         return { status: 'deleted' };
     }
@@ -59,6 +72,10 @@ export const product: Decider<Product, ProductCommand, ProductEvent, ProductReje
     switch (command.type) {
       case 'ReviseProduct':
         return revise(command, state);
+      case 'AttachImage':
+        return attach(command, state);
+      case 'DetachImage':
+        return detach(state);
       case 'DeleteProduct':
         return retire(state);
     }
@@ -84,6 +101,17 @@ function revise({ name, priceCents }: ReviseProduct, state: Listed): ProductDeci
     events.push({ type: 'ProductRepriced', data });
   }
   return accept(...events);
+}
+
+/** Images with the same key are the same bytes. */
+function attach({ image }: AttachImage, state: Listed): ProductDecision {
+  if (image.key === state.image?.key) return accept();
+  return accept<ProductEvent>({ type: 'ProductImageAttached', data: image });
+}
+
+function detach({ image }: Listed): ProductDecision {
+  if (!image) return reject('product-without-image');
+  return accept<ProductEvent>({ type: 'ProductImageDetached', data: { key: image.key } });
 }
 
 function retire({ name, createdBy, sku }: Listed): ProductDecision {

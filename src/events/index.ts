@@ -14,6 +14,8 @@ export const registry = createRegistry([
   products.ProductCreated,
   products.ProductRenamed,
   products.ProductRepriced,
+  products.ProductImageAttached,
+  products.ProductImageDetached,
   products.ProductDeleted,
   chat.MessagePosted,
   chat.MessageWithdrawn,

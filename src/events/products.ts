@@ -22,11 +22,27 @@ export const ProductRepriced = event('ProductRepriced', {
   priceCents: Cents,
   previousCents: Cents,
 });
+/** `key` is the SHA-256 of the bytes, in hexadecimal; by it they lie outside the log. */
+export const ProductImageAttached = event('ProductImageAttached', {
+  key: Type.String(),
+  contentType: Type.String(),
+  width: Type.Integer({ minimum: 1 }),
+  height: Type.Integer({ minimum: 1 }),
+  bytes: Type.Integer({ minimum: 1 }),
+});
+export const ProductImageDetached = event('ProductImageDetached', { key: Type.String() });
 export const ProductDeleted = event('ProductDeleted', {
   name: Type.String(),
   createdBy: Type.String(),
 });
 
 export type ProductEvent = EventOf<
-  typeof ProductCreated | typeof ProductRenamed | typeof ProductRepriced | typeof ProductDeleted
+  | typeof ProductCreated
+  | typeof ProductRenamed
+  | typeof ProductRepriced
+  | typeof ProductImageAttached
+  | typeof ProductImageDetached
+  | typeof ProductDeleted
 >;
+
+export type ProductImage = EventOf<typeof ProductImageAttached>['data'];

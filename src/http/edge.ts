@@ -13,6 +13,7 @@ import type { Queries } from '../queries/index.ts';
 import type { Access } from './access.ts';
 import type { Freshness } from './freshness.ts';
 import type { CommandIdentity, Once } from './idempotency.ts';
+import type { Images } from './images.ts';
 import type { Live } from './live.ts';
 import { problem, requestIdHeader, type Set } from './problem.ts';
 import type { LimitName, Limits } from './rate-limit.ts';
@@ -34,6 +35,7 @@ export type Edge = {
   readonly once: Once;
   readonly limits: Limits;
   readonly live: Live;
+  readonly images: Images;
   readonly newId: NewId;
   /** Notes that a limit has refused somebody. */
   readonly refused: (limit: LimitName) => void;

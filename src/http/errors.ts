@@ -83,6 +83,9 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
       case 'QueueUnreachable':
         set.headers['retry-after'] = '10';
         return refuse(503, 'UNAVAILABLE', 'The queue of jobs does not answer at the moment.');
+      case 'BlobsUnreachable':
+        set.headers['retry-after'] = '10';
+        return refuse(503, 'UNAVAILABLE', 'The storage of files does not answer at the moment.');
       case 'WorkerGone':
       case 'LogNotDurable':
         set.headers['retry-after'] = '10';

@@ -11,9 +11,11 @@ import type { Edge } from './edge.ts';
 import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
 import { type Check, healthHttp } from './health.ts';
+import { imagesHttp } from './images.ts';
 import type { JobControl } from './jobs.ts';
 import { type Metrics, metricsHttp } from './metrics.ts';
 import { notificationsHttp } from './notifications.ts';
+import { productImagesHttp } from './product-images.ts';
 import { productsHttp } from './products.ts';
 import { profileHttp } from './profile.ts';
 import { type CountRequest, requestLog } from './requests.ts';
@@ -41,6 +43,8 @@ function createApi({ edge, projections, jobs, checks, metrics }: HttpParts) {
     .use(authHttp(edge))
     .use(profileHttp(edge))
     .use(productsHttp(edge))
+    .use(productImagesHttp(edge))
+    .use(imagesHttp(edge.images))
     .use(chatHttp(edge))
     .use(chatSocketHttp(edge))
     .use(eventsHttp(edge))

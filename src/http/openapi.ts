@@ -25,14 +25,16 @@ const descriptions: Record<string, string> = {
   201: 'Created.',
   202: 'Begun.',
   204: 'Done; there is no body.',
+  302: 'At the address in Location.',
+  304: 'The client has it already.',
   400: 'BAD_REQUEST: the body is not JSON.',
   401: 'UNAUTHORIZED: sign in first.',
   403: 'FORBIDDEN: not allowed for this caller.',
   404: 'NOT_FOUND: there is no such thing.',
   409: 'CONFLICT, or the narrower code of a refusal such as SKU_TAKEN, EMAIL_TAKEN, LAST_ADMIN, REBUILD_RUNNING.',
   412: 'PRECONDITION_FAILED: it has changed since it was read.',
-  413: 'PAYLOAD_TOO_LARGE: more than 1 MiB.',
-  415: 'UNSUPPORTED_MEDIA_TYPE: send application/json.',
+  413: 'PAYLOAD_TOO_LARGE: more than 1 MiB, or 5 MiB for an image.',
+  415: 'UNSUPPORTED_MEDIA_TYPE: none of the types that this route takes.',
   422: 'VALIDATION_ERROR, with the places and what they must be; or IDEMPOTENCY_KEY_REUSED.',
   429: 'RATE_LIMITED: try again after the time in Retry-After.',
   500: 'INTERNAL: a defect; the request id finds it in the log.',
@@ -116,8 +118,8 @@ const problemSchema = {
 };
 
 function tidy(path: string, method: string, operation: Operation): Operation {
-  const hasBody = operation.requestBody !== undefined;
-  const shared = path === '/health' ? [] : hasBody ? ['400', '413', '415', '500'] : ['500'];
+  const isJson = operation.requestBody?.content['application/json'] !== undefined;
+  const shared = path === '/health' ? [] : isJson ? ['400', '413', '415', '500'] : ['500'];
   const statuses = [...new Set([...Object.keys(operation.responses), ...shared])].toSorted();
   return {
     ...operation,
@@ -126,7 +128,9 @@ function tidy(path: string, method: string, operation: Operation): Operation {
       ...(operation.parameters ?? []).filter((one) => one.in !== 'cookie').map(withPlainNumbers),
       ...requestHeaders(path, method, operation),
     ],
-    ...(operation.requestBody && { requestBody: onlyJson(operation.requestBody) }),
+    ...(operation.requestBody && {
+      requestBody: isJson ? onlyJson(operation.requestBody) : operation.requestBody,
+    }),
     responses: Object.fromEntries(
       statuses.map((status) => [
         status,
@@ -224,7 +228,7 @@ function responseHeaders(path: string, method: string, status: string) {
 
 function response(path: string, status: string, given: Operation['responses'][string] | undefined) {
   const description = descriptions[status] ?? 'See the schema.';
-  if (status === '204') return { description };
+  if (['204', '302', '304'].includes(status)) return { description };
   const isProblem = Number(status) >= 400 && !(path === '/ready' && status === '503');
   if (isProblem)
     return { description, content: { 'application/json': { schema: problemReference } } };

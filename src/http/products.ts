@@ -17,12 +17,13 @@ import {
   Time,
   Version,
 } from './schemas.ts';
-import { known, productView, ProductView } from './views.ts';
+import { type ImageAddress, imageView, known, productView, ProductView } from './views.ts';
 
-const refusals = {
+export const refusals = {
   'product-unknown': [404, 'NOT_FOUND', 'There is no such product.'],
   'product-exists': [409, 'CONFLICT', 'This product exists already.'],
   'product-not-yours': [403, 'FORBIDDEN', 'Only its creator, moderators and admins may change it.'],
+  'product-without-image': [404, 'NOT_FOUND', 'This product has no image.'],
   'sku-taken': [409, 'SKU_TAKEN', 'Another product has this SKU.'],
 } as const satisfies Record<ProductRejection, readonly [number, string, string]>;
 
@@ -31,7 +32,7 @@ const ProductPatch = Type.Object(
   { name: Type.Optional(Name), price: Type.Optional(Price) },
   { additionalProperties: false, minProperties: 1 },
 );
-const ProductId = t.Object({ id: Id });
+export const ProductId = t.Object({ id: Id });
 const AsOf = t.Object({ asOf: t.Optional(PositionOrTime) });
 const HistoryEntry = strict({
   position: Position,
@@ -45,15 +46,26 @@ type HistoryEntry = Static<typeof HistoryEntry>;
 
 const toCents = (price: number) => Math.round(price * 100);
 
-type Row = { priceCents: number; [column: string]: unknown };
-const rowView = ({ priceCents, ...row }: Row) =>
-  ({ ...row, price: priceCents / 100 }) as ProductView;
+type Row = NonNullable<ReturnType<Edge['queries']['products']['byId']>>;
+
+function rowView(row: Row, addressOf: ImageAddress): ProductView {
+  const { imageKey, imageType, imageWidth, imageHeight, imageBytes, priceCents, ...rest } = row;
+  const image = imageKey && {
+    key: imageKey,
+    contentType: imageType!,
+    width: imageWidth!,
+    height: imageHeight!,
+    bytes: imageBytes!,
+  };
+  return { ...rest, price: priceCents / 100, image: imageView(image || undefined, addressOf) };
+}
 
 export function productsHttp(edge: Edge) {
   return new Elysia({ name: 'http.products' }).use(productReads(edge)).use(productWrites(edge));
 }
 
-function productReads({ access, queries, freshness, store }: Edge) {
+function productReads({ access, queries, freshness, store, images }: Edge) {
+  const { addressOf } = images;
   return new Elysia({ prefix: '/products', tags: ['Products'] })
     .use(access)
     .get(
@@ -62,7 +74,11 @@ function productReads({ access, queries, freshness, store }: Edge) {
         await freshness.read(request, user.id);
         const asked = pageOf(query);
         const { data, total } = queries.products.list(asked);
-        return toPage(data.map(rowView), total, asked);
+        return toPage(
+          data.map((row) => rowView(row, addressOf)),
+          total,
+          asked,
+        );
       },
       {
         isAuthenticated: true,
@@ -76,13 +92,13 @@ function productReads({ access, queries, freshness, store }: Edge) {
       async ({ params, query, request, set, status, user }) => {
         await freshness.read(request, user.id);
         if (query.asOf !== undefined) {
-          const past = await productAsOf(store, params.id, query.asOf);
+          const past = await productAsOf({ store, images }, params.id, query.asOf);
           return past ?? status(404, unknown(set));
         }
         const row = queries.products.byId(params.id);
         if (!row) return status(404, unknown(set));
         tag(set, row.version);
-        return rowView(row);
+        return rowView(row, addressOf);
       },
       {
         isAuthenticated: true,
@@ -120,7 +136,8 @@ function productReads({ access, queries, freshness, store }: Edge) {
 }
 
 function productWrites(edge: Edge) {
-  const { access, commands, limits, once, newId } = edge;
+  const { access, commands, limits, once, newId, images } = edge;
+  const { addressOf } = images;
   return new Elysia({ prefix: '/products', tags: ['Products'] })
     .use(access)
     .use(limits.commands)
@@ -148,7 +165,7 @@ function productWrites(edge: Edge) {
             accepted(edge, set, { ...outcome, actorId: user.id });
             tag(set, outcome.version);
             set.headers['location'] = `/products/${outcome.id}`;
-            return status(201, productView(outcome.id, known(outcome)));
+            return status(201, productView(outcome.id, known(outcome), addressOf));
           },
         ),
       {
@@ -175,7 +192,7 @@ function productWrites(edge: Edge) {
         }
         accepted(edge, set, { ...outcome, actorId: user.id });
         tag(set, outcome.version);
-        return productView(outcome.id, known(outcome));
+        return productView(outcome.id, known(outcome), addressOf);
       },
       {
         isAuthenticated: true,
@@ -210,7 +227,7 @@ function productWrites(edge: Edge) {
     );
 }
 
-function refuse(set: Set, rejection: ProductRejection) {
+export function refuse(set: Set, rejection: ProductRejection) {
   const [, code, message] = refusals[rejection];
   return problem(set, code, message);
 }
@@ -218,7 +235,11 @@ function refuse(set: Set, rejection: ProductRejection) {
 const unknown = (set: Set) => refuse(set, 'product-unknown');
 
 /** The product folded up to a position or a time; undefined if it did not exist then. */
-async function productAsOf(store: Edge['store'], id: string, asOf: string) {
+async function productAsOf(
+  { store, images }: Pick<Edge, 'store' | 'images'>,
+  id: string,
+  asOf: string,
+) {
   const isPosition = /^\d+$/.test(asOf);
   const time = isPosition ? '' : new Date(asOf).toISOString();
   let folded = {
@@ -239,5 +260,6 @@ async function productAsOf(store: Edge['store'], id: string, asOf: string) {
     };
   }
   const { state } = folded;
-  return state.status === 'listed' ? productView(id, { ...folded, state } as never) : undefined;
+  if (state.status !== 'listed') return undefined;
+  return productView(id, { ...folded, state } as never, images.addressOf);
 }

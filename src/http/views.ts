@@ -5,6 +5,7 @@ import type { Notification } from '../commands/notifications.ts';
 import type { Product } from '../commands/products.ts';
 import type { User } from '../commands/users.ts';
 import { NotificationKind, references } from '../events/notifications.ts';
+import type { ProductImage } from '../events/products.ts';
 import { Role } from '../events/users.ts';
 import { type Personal, reveal } from '../kernel/event.ts';
 import type { Folded } from '../kernel/handle-command.ts';
@@ -21,11 +22,26 @@ export const UserView = answer({
 });
 export type UserView = Static<typeof UserView>;
 
+const ImageView = Type.Object(
+  {
+    url: Type.String({
+      description: 'A path on this server. It needs no token, for one to two hours.',
+      examples: ['/images/9f86d081….png?until=1764064800&proof=…'],
+    }),
+    contentType: Type.String({ examples: ['image/png'] }),
+    width: Type.Integer({ minimum: 1, description: 'Pixels, as the image is shown.' }),
+    height: Type.Integer({ minimum: 1, description: 'Pixels, as the image is shown.' }),
+    bytes: Type.Integer({ minimum: 1 }),
+  },
+  { additionalProperties: false },
+);
+
 export const ProductView = answer({
   id: Id,
   name: Type.String({ examples: ['Mug'] }),
   sku: Type.String({ examples: ['MUG-1'] }),
   price: Price,
+  image: Type.Union([ImageView, Type.Null()]),
   createdBy: Id,
   version: Version,
   createdAt: Time,
@@ -72,9 +88,24 @@ export function userView(
 export function productView(
   id: string,
   { state, version, createdAt, updatedAt }: Known<Product>,
+  addressOf: ImageAddress,
 ): ProductView {
   const { name, sku, priceCents, createdBy } = state;
-  return { id, name, sku, price: priceCents / 100, createdBy, version, createdAt, updatedAt };
+  const price = priceCents / 100;
+  const image = imageView(state.image, addressOf);
+  return { id, name, sku, price, image, createdBy, version, createdAt, updatedAt };
+}
+
+/** Makes the address under which an image can be fetched without a token, for some time. */
+export type ImageAddress = (image: Pick<ProductImage, 'key' | 'contentType'>) => string;
+
+export function imageView(
+  image: ProductImage | undefined,
+  addressOf: ImageAddress,
+): ProductView['image'] {
+  if (!image) return null;
+  const { contentType, width, height, bytes } = image;
+  return { url: addressOf(image), contentType, width, height, bytes };
 }
 
 export function messageView(

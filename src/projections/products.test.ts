@@ -27,6 +27,11 @@ describe('a product among the rows', () => {
         sku: 'CUP-É',
         price_cents: 900,
         created_by: 'ada',
+        image_key: null,
+        image_type: null,
+        image_width: null,
+        image_height: null,
+        image_bytes: null,
         search_name: 'große tasse',
         search_sku: 'cup-é',
         version: 1,
@@ -63,6 +68,41 @@ describe('a product among the rows', () => {
         position: 1,
         created_at: day(1),
         updated_at: day(2),
+      }),
+    ]);
+  });
+
+  const attached: ProductEvent = {
+    type: 'ProductImageAttached',
+    data: { key: 'abc', contentType: 'image/png', width: 3, height: 2, bytes: 70 },
+  };
+
+  test('has an image once one is attached', async () => {
+    expect(await rows(created, attached)).toEqual([
+      expect.objectContaining({
+        image_key: 'abc',
+        image_type: 'image/png',
+        image_width: 3,
+        image_height: 2,
+        image_bytes: 70,
+        version: 2,
+        position: 1,
+        updated_at: day(2),
+      }),
+    ]);
+  });
+
+  test('has none once it is detached', async () => {
+    const detached: ProductEvent = { type: 'ProductImageDetached', data: { key: 'abc' } };
+    expect(await rows(created, attached, detached)).toEqual([
+      expect.objectContaining({
+        image_key: null,
+        image_type: null,
+        image_width: null,
+        image_height: null,
+        image_bytes: null,
+        version: 3,
+        updated_at: day(3),
       }),
     ]);
   });

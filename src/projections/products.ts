@@ -12,6 +12,12 @@ export const products = table(
     sku: words('sku').notNull(),
     priceCents: count('price_cents').notNull(),
     createdBy: id('created_by').notNull(),
+    /** All five or none. */
+    imageKey: id('image_key'),
+    imageType: words('image_type'),
+    imageWidth: count('image_width'),
+    imageHeight: count('image_height'),
+    imageBytes: count('image_bytes'),
     searchName: words('search_name').notNull(),
     searchSku: words('search_sku').notNull(),
     version: count('version').notNull(),
@@ -19,8 +25,19 @@ export const products = table(
     createdAt: timestamp('created_at').notNull(),
     updatedAt: timestamp('updated_at').notNull(),
   },
-  ({ position }) => [index('products_by_position').on(position)],
+  ({ position, imageKey }) => [
+    index('products_by_position').on(position),
+    index('products_by_image').on(imageKey),
+  ],
 );
+
+const noImage = {
+  imageKey: null,
+  imageType: null,
+  imageWidth: null,
+  imageHeight: null,
+  imageBytes: null,
+};
 
 export const productsProjection = defineProjection<ProductEvent>({
   name: 'products',
@@ -49,6 +66,20 @@ export const productsProjection = defineProjection<ProductEvent>({
 
     ProductRepriced: ({ stream, version, time, data: { priceCents } }) =>
       patch(products, { id: idOf(stream) }, { priceCents, version, updatedAt: time }),
+
+    ProductImageAttached: ({ stream, version, time, data }) => {
+      const image = {
+        imageKey: data.key,
+        imageType: data.contentType,
+        imageWidth: data.width,
+        imageHeight: data.height,
+        imageBytes: data.bytes,
+      };
+      return patch(products, { id: idOf(stream) }, { ...image, version, updatedAt: time });
+    },
+
+    ProductImageDetached: ({ stream, version, time }) =>
+      patch(products, { id: idOf(stream) }, { ...noImage, version, updatedAt: time }),
 
     ProductDeleted: ({ stream }) => remove(products, { id: idOf(stream) }),
   },

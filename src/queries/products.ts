@@ -8,6 +8,11 @@ const view = {
   sku: products.sku,
   priceCents: products.priceCents,
   createdBy: products.createdBy,
+  imageKey: products.imageKey,
+  imageType: products.imageType,
+  imageWidth: products.imageWidth,
+  imageHeight: products.imageHeight,
+  imageBytes: products.imageBytes,
   version: products.version,
   createdAt: products.createdAt,
   updatedAt: products.updatedAt,
@@ -19,6 +24,12 @@ export function productQueries(db: ReadDb) {
     .select(view)
     .from(products)
     .where(eq(products.id, sql.placeholder('id')))
+    .prepare();
+  const withImage = db
+    .select({ id: products.id })
+    .from(products)
+    .where(eq(products.imageKey, sql.placeholder('key')))
+    .limit(1)
     .prepare();
   const matches = or(like(products.searchName), like(products.searchSku));
   const listed = db
@@ -33,6 +44,8 @@ export function productQueries(db: ReadDb) {
 
   return {
     byId: (id: string) => byId.get({ id }),
+    /** Whether any product shows the image with this key. */
+    hasImage: (key: string) => withImage.get({ key }) !== undefined,
     list({ page, limit, search }: ListRequest) {
       const pattern = escapeLike(search);
       const data = listed.all({ pattern, limit, offset: (page - 1) * limit });

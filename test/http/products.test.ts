@@ -54,6 +54,7 @@ describe('creating a product', () => {
       name: 'Mug',
       sku,
       price: 12.5,
+      image: null,
       createdBy: ada.user.id,
       version: 1,
       createdAt: expect.stringMatching(isoTime),

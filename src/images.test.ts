@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'bun:test';
+import pino from 'pino';
+import { openImages } from './images.ts';
+import type { Progress } from './kernel/projector.ts';
+import type { Position } from './kernel/stream.ts';
+
+const parked = {
+  position: 1 as Position,
+  stream: 'product-1',
+  type: 'ProductImageAttached',
+  time: '2026-01-01T00:00:00.000Z',
+  reason: 'its own',
+};
+
+/** Asks whether the read model shows every image, given what the projector tells of itself. */
+async function isComplete(told: Partial<Progress>, isThere = true): Promise<boolean> {
+  const progress = { applied: 7 as Position, positions: {}, outdated: [], parked: [], ...told };
+  const images = openImages({
+    config: { s3: undefined, dataDirectory: '/nowhere' },
+    digest: (kind, value) => kind + value,
+    head: async () => 7 as Position,
+    readSide: { reached: async () => isThere, progress: () => progress },
+    queries: { products: undefined as never },
+    enter: () => {},
+    logger: pino({ level: 'silent' }),
+  });
+  try {
+    return await images.sweeping.isComplete();
+  } finally {
+    images.stop();
+  }
+}
+
+describe('the read model shows every image', () => {
+  test('once it has come to the end of the log', async () => {
+    expect(await isComplete({})).toBe(true);
+    expect(await isComplete({}, false)).toBe(false);
+  });
+
+  test('unless events of products are parked', async () => {
+    const parkedFor = (projection: string) => [{ ...parked, projection }] as never;
+    expect(await isComplete({ parked: parkedFor('products') })).toBe(false);
+    expect(await isComplete({ parked: parkedFor('users') })).toBe(true);
+  });
+
+  test('unless an older version of its projection has made its rows', async () => {
+    expect(await isComplete({ outdated: ['products'] })).toBe(false);
+    expect(await isComplete({ outdated: ['users'] })).toBe(true);
+  });
+});
