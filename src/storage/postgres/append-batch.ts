@@ -98,15 +98,12 @@ function expectedNumber(expected: ExpectedVersion): number {
  */
 export function groupEnds(appends: readonly Append[]): number[] {
   const ends: number[] = [];
-  let touched = new Set<string>();
+  const touched = new Set<string>();
   appends.forEach((append, index) => {
-    const touches = touchedBy(append);
-    const looksAt = append.release
-      .filter(({ keepsOne }) => keepsOne)
-      .map(({ kind }) => `every ${kind}`);
-    if ([...touches, ...looksAt].some((one) => touched.has(one))) {
+    const { looksAt, touches } = reachOf(append);
+    if (looksAt.some((one) => touched.has(one))) {
       ends.push(index);
-      touched = new Set();
+      touched.clear();
     }
     for (const one of touches) touched.add(one);
   });
@@ -114,12 +111,19 @@ export function groupEnds(appends: readonly Append[]): number[] {
   return ends;
 }
 
-function touchedBy({ commandId, writes, take, release }: Append): string[] {
-  return [
+/** What its judgement depends on, and what it may change. */
+function reachOf({ commandId, writes, take, release }: Append) {
+  const claims = [...take, ...release];
+  const named = [
     ...(commandId === null ? [] : [`command ${commandId}`]),
     ...writes.map(({ stream }) => `stream ${stream}`),
-    ...[...take, ...release].flatMap(({ kind, key }) => [`every ${kind}`, `one ${kind} ${key}`]),
+    ...claims.map(({ kind, key }) => `claim ${kind} ${key}`),
   ];
+  const wholeKinds = release.filter(({ keepsOne }) => keepsOne).map(({ kind }) => `kind ${kind}`);
+  return {
+    looksAt: [...named, ...wholeKinds],
+    touches: [...named, ...claims.map(({ kind }) => `kind ${kind}`)],
+  };
 }
 
 export type OutcomeRow = {

@@ -8,7 +8,7 @@ import { createFollowerCheckpoints } from './follower-checkpoints.ts';
 import { createLeases } from './leases.ts';
 import { forgetWriters, verifyNewest } from './log-start.ts';
 import { createLogWriter } from './log-writer.ts';
-import { migrateSchema } from './migrate.ts';
+import { migrateSchemas } from './migrate.ts';
 import { openSignals, type Signals } from './signals.ts';
 import { createVault } from './vault.ts';
 
@@ -38,8 +38,7 @@ export async function openPostgresStorage(url: string): Promise<PostgresStorage>
 }
 
 async function open(url: string): Promise<PostgresStorage> {
-  await migrateSchema(url, 'log');
-  await migrateSchema(url, 'vault');
+  await migrateSchemas(url);
   const sql = openClient(url, { max: connectionsMax });
   const writing = openClient(url, { max: 1 });
   const close = () =>
