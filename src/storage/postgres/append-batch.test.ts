@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test';
+import type { Append, Write } from '../../kernel/event-log.ts';
 import { appendOf, streamOf, write } from '../../testing/log.ts';
 import { groupEnds } from './append-batch.ts';
 
-const claim = (key: string, kind = 'sku') => ({ kind, key, stream: streamOf(key) });
-const leave = (key: string, kind = 'sku') => ({ ...claim(key, kind), keepsOne: true });
+const claim = (key: string) => ({ kind: 'sku', key, stream: streamOf(key) });
 
 describe('appends are judged side by side', () => {
   test('when they have nothing in common', () => {
@@ -18,27 +18,36 @@ describe('appends are judged side by side', () => {
 });
 
 describe('an append is judged after an earlier one', () => {
-  const after = [
-    ['that writes to one of its streams', [write('a'), write('b')], [write('c'), write('b')]],
-    ['that has the same command id', [write('a')], [write('b')], { commandId: 'once' }],
-    ['that takes the same claim', [write('a')], [write('b')], { take: [claim('x')] }],
+  type Case = readonly [string, Write[], Write[], Partial<Append>, Partial<Append>];
+  const release = { ...claim('x'), keepsOne: false };
+  const once = { commandId: 'once' };
+  const after: Case[] = [
+    ['writes to one of its streams', [write('a'), write('b')], [write('c'), write('b')], {}, {}],
+    ['has the same command id', [write('a')], [write('b')], once, once],
     [
-      'that releases the claim',
-      [write('a')],
-      [write('b')],
-      { release: [{ ...leave('x'), keepsOne: false }] },
-      { take: [claim('x')] },
-    ],
-    [
-      'that changes how many claims of a kind there are, if it must leave one',
+      'takes the same claim',
       [write('a')],
       [write('b')],
       { take: [claim('x')] },
-      { release: [leave('y')] },
+      { take: [claim('x')] },
     ],
-  ] as const;
+    [
+      'releases its claim',
+      [write('a')],
+      [write('b')],
+      { release: [release] },
+      { take: [claim('x')] },
+    ],
+    [
+      'changes how many claims of a kind there are, if it must leave one',
+      [write('a')],
+      [write('b')],
+      { take: [claim('x')] },
+      { release: [{ ...claim('y'), keepsOne: true }] },
+    ],
+  ];
 
-  test.each(after)('%s', (_, first, second, rest = {}, restOfSecond = rest) => {
+  test.each(after)('that %s', (_, first, second, rest, restOfSecond) => {
     const batch = [appendOf(write('other')), appendOf(first, rest), appendOf(second, restOfSecond)];
     expect(groupEnds(batch)).toEqual([2, 3]);
   });

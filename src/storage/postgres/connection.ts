@@ -2,20 +2,39 @@
 import postgres, { type Options } from 'postgres';
 
 const connectTimeoutSeconds = 10;
+/** The least time between two attempts; whoever waits for longer repeats what has failed. */
+const reconnectSeconds = 0.05;
 const statementTimeoutMs = 30_000;
 const idleInTransactionMs = 10_000;
 
 const integers = { to: 20, from: [20], serialize: String, parse: Number };
+const textArrays = { to: 1_009, from: [], serialize: arrayText, parse: String };
+const integerArrays = { to: 1_007, from: [], serialize: arrayText, parse: String };
+
+/** An array as PostgreSQL writes it. */
+function arrayText(values: readonly (string | number | null)[]): string {
+  const texts = values.map((value) => {
+    if (typeof value !== 'string') return String(value);
+    return `"${/["\\]/.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`;
+  });
+  return `{${texts.join(',')}}`;
+}
 
 export type Client = ReturnType<typeof openClient>;
 
-/** A pool of connections, opened when they are needed; 64-bit integers are numbers. */
+/**
+ * A pool of connections, opened when they are needed; 64-bit integers are numbers. It does not ask for the
+ * types of the database, which would be a round trip more at each connection that can be cut: so arrays
+ * are those above. Of postgres.js the `patches` of this repository mend what it does after a cut.
+ */
 export function openClient(url: string, options: Pick<Options<{}>, 'max' | 'connection'>) {
   return postgres(url, {
     connect_timeout: connectTimeoutSeconds,
+    backoff: () => reconnectSeconds,
     onnotice() {},
     ...options,
-    types: { position: integers },
+    types: { position: integers, textArrays, integerArrays },
+    fetch_types: false,
     connection: {
       application_name: 'refold',
       statement_timeout: statementTimeoutMs,
