@@ -1,0 +1,86 @@
+// What two nodes do at once with one vault, in either order.
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import type { Vault } from '../../src/kernel/vault.ts';
+import { openPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/storage.ts';
+import { freshDatabase, type TestDatabase } from '../../src/testing/postgres.ts';
+
+const rounds = 40;
+const at = '2026-01-01T00:00:00.000Z';
+const expiresAt = '2026-02-01T00:00:00.000Z';
+
+let database: TestDatabase;
+let nodes: readonly PostgresStorage[];
+let one: Vault;
+let other: Vault;
+
+beforeEach(async () => {
+  database = await freshDatabase();
+  nodes = [await openPostgresStorage(database.url), await openPostgresStorage(database.url)];
+  [one, other] = nodes.map(({ vault }) => vault) as [Vault, Vault];
+});
+afterEach(async () => {
+  await Promise.all(nodes.map((node) => node.close()));
+  await database.drop();
+});
+
+const addPerson = (personId: string) =>
+  one.addPerson({ personId, keyId: `key-${personId}`, wrappedKey: 'w', passwordHash: 'old', at });
+
+const sessionOf = (personId: string, id: string) => ({
+  id,
+  personId,
+  refreshHash: `${id}-1`,
+  startedAt: at,
+  expiresAt,
+  verifiedHash: 'old',
+});
+
+describe('at the same time', () => {
+  test('a session starts and the password changes: no session of the old one is left', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const personId = `person-${round}`;
+      await addPerson(personId);
+      const change = { personId, passwordHash: 'new', verifiedHash: 'old', at, keepSession: '-' };
+      const [started, ended] = await Promise.all([
+        one.startSession(sessionOf(personId, `s-${round}`)),
+        other.changePassword(change),
+      ]);
+      expect(ended).toEqual(started ? [`s-${round}`] : []);
+    }
+  });
+
+  test('the password changes twice from the same one: once it does', async () => {
+    await addPerson('ada');
+    const change = { personId: 'ada', verifiedHash: 'old', at, keepSession: '-' };
+    const changed = await Promise.all([
+      one.changePassword({ ...change, passwordHash: 'first' }),
+      other.changePassword({ ...change, passwordHash: 'second' }),
+    ]);
+    expect(changed.filter((ended) => ended !== undefined)).toHaveLength(1);
+  });
+
+  test('a refresh token is used twice: it is exchanged once, and its session ends', async () => {
+    await addPerson('ada');
+    for (let round = 0; round < rounds; round += 1) {
+      const id = `s-${round}`;
+      await one.startSession(sessionOf('ada', id));
+      const rotation = { id, refreshHash: `${id}-1`, at, expiresAt };
+      const outcomes = await Promise.all([
+        one.rotateSession({ ...rotation, nextHash: `${id}-2` }),
+        other.rotateSession({ ...rotation, nextHash: `${id}-3` }),
+      ]);
+      expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['reused', 'rotated']);
+      expect((await one.reusedSessions()).map((session) => session.id)).toContain(id);
+    }
+  });
+
+  test('a secret is proposed by two: both get the same', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const [first, second] = await Promise.all([
+        one.secret(`name-${round}`, 'one'),
+        other.secret(`name-${round}`, 'other'),
+      ]);
+      expect(first).toBe(second);
+    }
+  });
+});
