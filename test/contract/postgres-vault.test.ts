@@ -1,5 +1,6 @@
 // What two nodes do at once with one vault, in either order.
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import postgres from 'postgres';
 import type { Vault } from '../../src/kernel/vault.ts';
 import { openPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/storage.ts';
 import { freshDatabase, type TestDatabase } from '../../src/testing/postgres.ts';
@@ -49,6 +50,28 @@ describe('at the same time', () => {
     }
   });
 
+  test('a session starts slowly: the password changes after it, and ends it', async () => {
+    await addPerson('ada');
+    const sql = postgres(database.url, { max: 2, onnotice() {} });
+    const [held, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    // A new session refers to its person, so it waits for this after it has looked at the password.
+    const holding = sql.begin(async (transaction) => {
+      await transaction`SELECT FROM vault.persons WHERE id = 'ada' FOR UPDATE`;
+      held.resolve();
+      await letGo.promise;
+    });
+    await held.promise;
+    const started = one.startSession(sessionOf('ada', 's'));
+    await lockWaiters(sql, 1);
+    const change = { personId: 'ada', passwordHash: 'new', verifiedHash: 'old', at };
+    const changed = other.changePassword({ ...change, keepSession: '-' });
+    await Promise.race([changed, lockWaiters(sql, 2)]);
+    letGo.resolve();
+    await holding;
+    expect([await started, await changed]).toEqual([true, ['s']]);
+    await sql.end();
+  });
+
   test('the password changes twice from the same one: once it does', async () => {
     await addPerson('ada');
     const change = { personId: 'ada', verifiedHash: 'old', at, keepSession: '-' };
@@ -84,3 +107,13 @@ describe('at the same time', () => {
     }
   });
 });
+
+/** Until so many connections to this database wait for a lock of another. */
+async function lockWaiters(sql: postgres.Sql, count: number) {
+  for (;;) {
+    const waiting = await sql`
+      SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    if (waiting.length >= count) return;
+  }
+}
