@@ -1,8 +1,6 @@
 // A TCP proxy that cuts connections in the middle of what is said, in either direction.
 import { connect, createServer, type Socket } from 'node:net';
 
-export type CuttingProxy = Awaited<ReturnType<typeof startCuttingProxy>>;
-
 /**
  * @param bytes How many bytes the next connection lives for, counted in both directions together; infinity
  *   for one that is not cut.

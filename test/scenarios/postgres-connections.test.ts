@@ -79,25 +79,25 @@ function compare(told: readonly Told[], events: readonly StoredEvent[]) {
   expect([...stored.keys()]).toEqual([]);
 }
 
+async function endConnections(): Promise<number> {
+  const ended = await admin`
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+  return ended.count;
+}
+
 describe('while 64 writers append', () => {
   test('the server ends their connections, and each append is told what has become of it', async () => {
     const random = seededRandom('ended connections');
     let untilNext = 1;
-    let ended = 0;
-    const killing: Promise<unknown>[] = [];
+    const killing: Promise<number>[] = [];
     const told = await appendAll(storage.log, random, () => {
       untilNext -= 1;
       if (untilNext > 0) return;
       untilNext = random.between(1, 80);
-      killing.push(
-        admin`
-          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE datname = current_database() AND pid <> pg_backend_pid()`.then(({ count }) => {
-          ended += count;
-        }),
-      );
+      killing.push(endConnections());
     });
-    await Promise.all(killing);
+    const ended = (await Promise.all(killing)).reduce((sum, count) => sum + count, 0);
     expect(ended).toBeGreaterThan(10);
     compare(told, await everything());
   });

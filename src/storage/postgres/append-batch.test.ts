@@ -18,37 +18,36 @@ describe('appends are judged side by side', () => {
 });
 
 describe('an append is judged after an earlier one', () => {
-  type Case = readonly [string, Write[], Write[], Partial<Append>, Partial<Append>];
+  type Side = readonly [Write[], Partial<Append>];
+  type Case = readonly [string, Side, Side];
   const release = { ...claim('x'), keepsOne: false };
   const once = { commandId: 'once' };
   const after: Case[] = [
-    ['writes to one of its streams', [write('a'), write('b')], [write('c'), write('b')], {}, {}],
-    ['has the same command id', [write('a')], [write('b')], once, once],
+    [
+      'writes to one of its streams',
+      [[write('a'), write('b')], {}],
+      [[write('c'), write('b')], {}],
+    ],
+    ['has the same command id', [[write('a')], once], [[write('b')], once]],
     [
       'takes the same claim',
-      [write('a')],
-      [write('b')],
-      { take: [claim('x')] },
-      { take: [claim('x')] },
+      [[write('a')], { take: [claim('x')] }],
+      [[write('b')], { take: [claim('x')] }],
     ],
     [
       'releases its claim',
-      [write('a')],
-      [write('b')],
-      { release: [release] },
-      { take: [claim('x')] },
+      [[write('a')], { release: [release] }],
+      [[write('b')], { take: [claim('x')] }],
     ],
     [
       'changes how many claims of a kind there are, if it must leave one',
-      [write('a')],
-      [write('b')],
-      { take: [claim('x')] },
-      { release: [{ ...claim('y'), keepsOne: true }] },
+      [[write('a')], { take: [claim('x')] }],
+      [[write('b')], { release: [{ ...claim('y'), keepsOne: true }] }],
     ],
   ];
 
-  test.each(after)('that %s', (_, first, second, rest, restOfSecond) => {
-    const batch = [appendOf(write('other')), appendOf(first, rest), appendOf(second, restOfSecond)];
+  test.each(after)('that %s', (_, first, second) => {
+    const batch = [appendOf(write('other')), appendOf(...first), appendOf(...second)];
     expect(groupEnds(batch)).toEqual([2, 3]);
   });
 });

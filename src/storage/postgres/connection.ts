@@ -57,7 +57,7 @@ const unreachable =
 /** Of several that waited for each other in a circle, or changed the same, one has to begin anew. */
 const toBeRepeated = /^(?:40001|40P01)$/;
 
-export const isUnreachable = (error: unknown): boolean => unreachable.test(codeOf(error));
+const isUnreachable = (error: unknown): boolean => unreachable.test(codeOf(error));
 
 /**
  * Does again, for some seconds, what failed because the server was away.
