@@ -4,6 +4,7 @@ ARG BUN_VERSION=1.4.5
 FROM oven/bun:${BUN_VERSION}-slim AS packages
 WORKDIR /app
 COPY package.json bun.lock ./
+COPY patches ./patches
 # Only what the server imports at run time; no package's install script runs.
 RUN bun install --frozen-lockfile --production --omit=peer --ignore-scripts
 

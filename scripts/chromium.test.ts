@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryDirectory } from '../src/testing/directory.ts';
-import { type Machine, provideChromium, requireChromium } from './chromium.ts';
+import { provideChromium, requireChromium } from './chromium.ts';
+import type { Machine } from './system-package.ts';
 
 let directory: ReturnType<typeof temporaryDirectory>;
 const file = (name: string) => join(directory.path, name);

@@ -1,18 +1,9 @@
-// The Redis server that tests start for themselves: found on the path, or installed where that may be done
-// without asking. Without it the tests that need it fail and name the command.
-const steps = [
-  ['apt-get', 'update'],
-  ['apt-get', 'install', '--yes', '--no-install-recommends', 'redis-server'],
-];
+// Tests start their own Redis servers; here it is only seen to that there is one to start.
+import { install, type Machine, onPath, thisMachine } from './system-package.ts';
 
-export async function provideRedis(): Promise<void> {
-  if (Bun.which('redis-server') || process.getuid?.() !== 0 || !Bun.which('apt-get')) return;
-  console.log('Installing Redis, for the tests of jobs.');
-  for (const step of steps) {
-    const child = Bun.spawn(step, {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-    if ((await child.exited) !== 0) return console.error(`${step.join(' ')} failed.`);
-  }
+const redis = { name: 'redis-server', title: 'Redis' };
+
+/** Installs redis-server where there is none, as root of a system with apt-get; says why if it cannot. */
+export async function provideRedis(machine: Machine = thisMachine): Promise<void> {
+  if (!onPath(redis.name, machine)) await install(redis, machine);
 }

@@ -1,6 +1,8 @@
 import { provideChromium } from './chromium.ts';
-import { provideRedis } from './redis.ts';
 import { commandLine, root, runCommandLine, WrongArguments } from './command-line.ts';
+import { servicesFor } from './needs.ts';
+import { startPostgres } from './postgres.ts';
+import { provideRedis } from './redis.ts';
 
 const program = commandLine('test', 'Runs the tests: all of them, or the files named.')
   .argument('[files...]', 'parts of the paths of test files')
@@ -10,8 +12,6 @@ const program = commandLine('test', 'Runs the tests: all of them, or the files n
 
 /** Long enough for a test that starts processes; the rest answer in milliseconds. */
 const timeoutMs = 60_000;
-
-const browserTests = 'test/browser/';
 
 await runCommandLine(program, async () => {
   const { testNamePattern, bail, coverage } = program.opts<{
@@ -23,17 +23,30 @@ await runCommandLine(program, async () => {
   if (testNamePattern !== undefined) command.push('--test-name-pattern', testNamePattern);
   if (bail) command.push('--bail');
   if (coverage) command.push('--coverage');
-  const files = await matching(program.args);
-  const needsBrowser = files.length === 0 || files.some((file) => file.includes(browserTests));
-  if (needsBrowser) await provideChromium();
-  await provideRedis();
-  return run([...command, ...files]);
+  const all = await Array.fromAsync(new Bun.Glob('{src,test,scripts}/**/*.test.ts').scan(root));
+  const files = matching(program.args, all);
+  const services = await provideServices(files.length === 0 ? all : files);
+  try {
+    return await run([...command, ...files], services.environment);
+  } finally {
+    await services.stop();
+  }
 });
 
-async function matching(filters: readonly string[]) {
-  if (filters.length === 0) return [];
-  const glob = new Bun.Glob('{src,test,scripts}/**/*.test.ts');
-  const files = await Array.fromAsync(glob.scan(root));
+/** A server that TEST_POSTGRES_URL names is used instead of one of our own. */
+async function provideServices(files: readonly string[]) {
+  const needed = await servicesFor(files);
+  if (needed.has('chromium')) await provideChromium();
+  if (needed.has('redis')) await provideRedis();
+  const isGiven = Boolean(process.env['TEST_POSTGRES_URL']);
+  const postgres = needed.has('postgres') && !isGiven ? await startPostgres() : undefined;
+  return {
+    environment: postgres ? { TEST_POSTGRES_URL: postgres.url } : {},
+    stop: async () => postgres?.stop(),
+  };
+}
+
+function matching(filters: readonly string[], files: readonly string[]) {
   for (const filter of filters) {
     if (!files.some((file) => file.includes(filter.replace(/^\.\//, '')))) {
       throw new WrongArguments(`no test file has '${filter}' in its path`);
@@ -46,8 +59,12 @@ async function matching(filters: readonly string[]) {
 }
 
 /** Whoever ends this process ends the tests too. */
-async function run(command: readonly string[]) {
-  const tests = Bun.spawn([...command], { cwd: root, stdio: ['inherit', 'inherit', 'inherit'] });
+async function run(command: readonly string[], environment: Readonly<Record<string, string>>) {
+  const tests = Bun.spawn([...command], {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ['inherit', 'inherit', 'inherit'],
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => tests.kill(signal));
   }

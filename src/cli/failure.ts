@@ -20,6 +20,8 @@ const usage = new Set(['UsageError', 'InvalidConfig']);
 const foreseen = new Set([
   'DataDirectoryInUse',
   'ChainBroken',
+  'DatabaseUnavailable',
+  'LogHole',
   'StoreTooNew',
   'UnknownWrappingKey',
   'VaultMissing',

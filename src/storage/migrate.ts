@@ -3,7 +3,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 
 export const migrationsFolder = (
   store: 'log' | 'vault' | 'read-model' | 'jobs',
-  dialect: 'sqlite',
+  dialect: 'sqlite' | 'postgres',
 ) => join(import.meta.dir, '../../migrations', store, dialect);
 
 /** The newest migration this code knows, to refuse a store that a newer version has written. */
@@ -12,4 +12,12 @@ export function newestMigration(folder: string): number {
     0,
     ...readMigrationFiles({ migrationsFolder: folder }).map((one) => one.folderMillis),
   );
+}
+
+/** A store that a newer version of the product has migrated. */
+export class StoreTooNew extends Error {
+  override readonly name = 'StoreTooNew';
+  constructor(store: string) {
+    super(`${store} was written by a newer version; this one would damage it.`);
+  }
 }

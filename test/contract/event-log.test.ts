@@ -5,6 +5,7 @@ import { openLogReader } from '../../src/storage/sqlite/event-log.ts';
 import { openLogWriter } from '../../src/storage/sqlite/log-writer.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { temporaryDirectory } from '../../src/testing/directory.ts';
+import { openFreshPostgresStorage } from '../../src/testing/postgres-storage.ts';
 import { eventLogContract, type OpenedLog } from './event-log.contract.ts';
 import { readTypesContract } from './read-types.contract.ts';
 
@@ -47,3 +48,5 @@ logContract('SQLite in a Worker', async () => {
     },
   };
 });
+
+logContract('PostgreSQL', openFreshPostgresStorage);

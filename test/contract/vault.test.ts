@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { temporaryDirectory } from '../../src/testing/directory.ts';
+import { openFreshPostgresStorage } from '../../src/testing/postgres-storage.ts';
 import { vaultContract } from './vault.contract.ts';
 
 vaultContract('SQLite', async () => {
@@ -16,6 +17,8 @@ vaultContract('SQLite', async () => {
     },
   };
 });
+
+vaultContract('PostgreSQL', openFreshPostgresStorage);
 
 describe('what was deleted from the SQLite vault', () => {
   let directory: ReturnType<typeof temporaryDirectory>;

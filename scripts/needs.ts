@@ -1,0 +1,35 @@
+// What a test file needs besides Bun: it is known by what it imports, over however many files.
+import { dirname, join } from 'node:path';
+import { root } from './command-line.ts';
+
+const providers = {
+  postgres: join(root, 'src/testing/postgres.ts'),
+  redis: join(root, 'src/testing/redis.ts'),
+  chromium: join(root, 'test/browser/page.ts'),
+};
+
+export type Service = keyof typeof providers;
+
+const transpiler = new Bun.Transpiler({ loader: 'ts' });
+
+/** @param files Paths of test files, from the root of the repository. */
+export async function servicesFor(files: readonly string[]): Promise<ReadonlySet<Service>> {
+  const reached = new Set<string>();
+  const waiting = files.map((file) => join(root, file));
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file)) continue;
+    reached.add(file);
+    waiting.push(...(await importedBy(file)));
+  }
+  const services = Object.keys(providers) as Service[];
+  return new Set(services.filter((service) => reached.has(providers[service])));
+}
+
+/** The files of this repository that it imports. */
+async function importedBy(file: string): Promise<string[]> {
+  const imports = transpiler.scanImports(await Bun.file(file).text());
+  return imports
+    .map(({ path }) => path)
+    .filter((path) => path.startsWith('.') && path.endsWith('.ts'))
+    .map((path) => join(dirname(file), path));
+}

@@ -1,0 +1,101 @@
+// How the engines in PostgreSQL talk to their server, and what they make of its being away.
+import postgres, { type Options } from 'postgres';
+
+const connectTimeoutSeconds = 10;
+/** The least time between two attempts; whoever waits for longer repeats what has failed. */
+const reconnectSeconds = 0.05;
+const statementTimeoutMs = 30_000;
+const idleInTransactionMs = 10_000;
+
+const integers = { to: 20, from: [20], serialize: String, parse: Number };
+const textArrays = { to: 1_009, from: [], serialize: arrayText, parse: String };
+const integerArrays = { to: 1_007, from: [], serialize: arrayText, parse: String };
+
+/** An array as PostgreSQL writes it. */
+function arrayText(values: readonly (string | number | null)[]): string {
+  const texts = values.map((value) => {
+    if (typeof value !== 'string') return String(value);
+    return `"${/["\\]/.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value}"`;
+  });
+  return `{${texts.join(',')}}`;
+}
+
+export type Client = ReturnType<typeof openClient>;
+
+/**
+ * A pool of connections, opened when they are needed; 64-bit integers are numbers. It does not ask for the
+ * types of the database, which would be a round trip more at each connection that can be cut: so arrays
+ * are those above. Of postgres.js the `patches` of this repository mend what it does after a cut.
+ */
+export function openClient(url: string, options: Pick<Options<{}>, 'max' | 'connection'>) {
+  return postgres(url, {
+    connect_timeout: connectTimeoutSeconds,
+    backoff: () => reconnectSeconds,
+    onnotice() {},
+    ...options,
+    types: { position: integers, textArrays, integerArrays },
+    fetch_types: false,
+    connection: {
+      application_name: 'refold',
+      statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: idleInTransactionMs,
+      ...options.connection,
+    },
+  });
+}
+
+/** The server is away, or does not let us in. */
+export class DatabaseUnavailable extends Error {
+  override readonly name = 'DatabaseUnavailable';
+}
+
+const retriesMs = [20, 50, 100, 200, 400, 800, 1_600, 3_200];
+
+/** The connection has gone, or the server has not room for one; `08…` and `57P0…` are the server's words for it. */
+const unreachable =
+  /^(?:CONNECTION_(?:CLOSED|DESTROYED)|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|ERR_SOCKET_CLOSED|08\w{3}|57P0[1-3]|53300)$/;
+/** Of several that waited for each other in a circle, or changed the same, one has to begin anew. */
+const toBeRepeated = /^(?:40001|40P01)$/;
+
+const isUnreachable = (error: unknown): boolean => unreachable.test(codeOf(error));
+
+/**
+ * Does again, for some seconds, what failed because the server was away.
+ * @param work Must be harmless to repeat, whether it has taken effect or not.
+ * @throws DatabaseUnavailable when the server stays away.
+ */
+export async function patiently<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (const ms of retriesMs) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isUnreachable(error) && !toBeRepeated.test(codeOf(error))) throw error;
+      await Bun.sleep(ms * (0.5 + Math.random() / 2));
+    }
+  }
+  return work().catch((error: unknown) => {
+    throw isUnreachable(error) ? unavailable(error) : error;
+  });
+}
+
+/** Whoever starts the process can mend it: a wrong address, name or password, or no such database. */
+const ofTheAddress = /^(?:28\w{3}|3D000|ERR_INVALID_URL)$/;
+
+/**
+ * What failed while the stores were opened, in one line where it can be mended from outside.
+ * @param url May hold a password, which is not shown.
+ */
+export function openingFailure(error: unknown, url: string): unknown {
+  const isForeseen = isUnreachable(error) || ofTheAddress.test(codeOf(error));
+  return isForeseen ? unavailable(error, url) : error;
+}
+
+function unavailable(error: unknown, url?: string): DatabaseUnavailable {
+  const host = url !== undefined && URL.canParse(url) ? ` at ${new URL(url).host}` : '';
+  const message = error instanceof Error && error.message !== '' ? error.message : codeOf(error);
+  return new DatabaseUnavailable(`PostgreSQL${host} cannot be used: ${message}.`, { cause: error });
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code ?? '');
+}

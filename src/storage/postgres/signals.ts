@@ -1,0 +1,65 @@
+// Hints between nodes that the log has grown, by LISTEN and NOTIFY. A notification takes a lock of the whole
+// database at its commit, so it is sent after the append, outside of its transaction, and many appends
+// share one. Losing some, or all of them, changes latency only.
+import type { Client } from './connection.ts';
+
+const channel = 'log_has_grown';
+/** The least time from one notification to the next. */
+const intervalMs = 5;
+
+export type Signals = {
+  /** Tells every node, this one too. */
+  readonly broadcast: () => void;
+  /** Calls back at each hint, until the function that it answers is called. */
+  readonly subscribe: (waken: () => void) => () => void;
+};
+
+/** @param sql Listening takes a connection of its own, which is renewed when it is lost. */
+export async function openSignals(sql: Client): Promise<Signals & { close: () => Promise<void> }> {
+  const subscribers = new Set<() => void>();
+  const wakenAll = () => {
+    for (const waken of subscribers) waken();
+  };
+  // Whoever listens again may have missed something.
+  const { unlisten } = await sql.listen(channel, wakenAll, wakenAll);
+  const notifier = createNotifier(() => sql.notify(channel, ''));
+  return {
+    broadcast: notifier.broadcast,
+    subscribe(waken) {
+      subscribers.add(waken);
+      return () => void subscribers.delete(waken);
+    },
+    async close() {
+      await notifier.close();
+      await unlisten();
+    },
+  };
+}
+
+/** One notification at a time, and at most one each few milliseconds; the last call is never forgotten. */
+function createNotifier(notify: () => Promise<unknown>) {
+  let isOwed = false;
+  let isClosed = false;
+  let running: Promise<void> | undefined;
+
+  async function run() {
+    while (isOwed) {
+      isOwed = false;
+      await notify().catch(() => {}); // a hint: whoever misses it looks by itself soon
+      if (!isClosed) await Bun.sleep(intervalMs);
+    }
+    running = undefined;
+  }
+
+  return {
+    broadcast() {
+      if (isClosed) return;
+      isOwed = true;
+      running ??= run();
+    },
+    async close() {
+      isClosed = true;
+      await running;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import type { KeptAnswer, ReusedSession, Vault, WrappedKey } from '../../kernel/vault.ts';
+import { type Client, patiently } from './connection.ts';
+
+type VaultReads = Pick<
+  Vault,
+  | 'unconfirmedPersons'
+  | 'keyOf'
+  | 'keysById'
+  | 'passwordHashOf'
+  | 'sessionsEndedSince'
+  | 'reusedSessions'
+  | 'answerTo'
+>;
+
+/** The reading half of the vault; every read is repeated for some seconds while the server is away. */
+export function createVaultReader(sql: Client): VaultReads {
+  const wrappedKey = sql`key_id AS "keyId", id AS "personId", wrapped_key AS "wrappedKey"`;
+  return {
+    async unconfirmedPersons() {
+      const rows = await patiently(
+        () => sql<{ id: string }[]>`SELECT id FROM vault.persons WHERE NOT is_confirmed`,
+      );
+      return rows.map(({ id }) => id);
+    },
+    async keyOf(personId) {
+      const [key] = await patiently(
+        () => sql<WrappedKey[]>`SELECT ${wrappedKey} FROM vault.persons WHERE id = ${personId}`,
+      );
+      return key;
+    },
+    async keysById(keyIds) {
+      const rows = await patiently(
+        () => sql<WrappedKey[]>`
+          SELECT ${wrappedKey} FROM vault.persons WHERE key_id = ANY (${[...keyIds]})`,
+      );
+      const keys = new Map(rows.map((key) => [key.keyId, key]));
+      return keyIds.flatMap((keyId) => keys.get(keyId) ?? []);
+    },
+    async passwordHashOf(personId) {
+      const [row] = await patiently(
+        () => sql<{ hash: string }[]>`
+          SELECT password_hash AS hash FROM vault.credentials WHERE person_id = ${personId}`,
+      );
+      return row?.hash;
+    },
+    async sessionsEndedSince(time) {
+      const rows = await patiently(
+        () => sql<{ id: string }[]>`SELECT id FROM vault.sessions WHERE ended_at >= ${time}`,
+      );
+      return rows.map(({ id }) => id);
+    },
+    async reusedSessions() {
+      const rows = await patiently(
+        () => sql<ReusedSession[]>`
+          SELECT id, person_id AS "personId" FROM vault.sessions WHERE was_reused ORDER BY id`,
+      );
+      return [...rows];
+    },
+    async answerTo(commandId) {
+      const [answer] = await patiently(
+        () => sql<KeptAnswer[]>`
+          SELECT command_id AS "commandId", person_id AS "personId",
+            request_digest AS "requestDigest", sealed, expires_at AS "expiresAt"
+          FROM vault.answers WHERE command_id = ${commandId}`,
+      );
+      return answer;
+    },
+  };
+}

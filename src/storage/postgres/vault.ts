@@ -1,0 +1,113 @@
+// The vault in PostgreSQL, for any number of nodes at once. A condition is part of the statement that acts on
+// it: whoever waits for another's commit judges it anew by what that has left.
+import type {
+  KeptAnswer,
+  NewPerson,
+  PasswordChange,
+  Rotation,
+  RotationOutcome,
+  Session,
+  Vault,
+  Verified,
+} from '../../kernel/vault.ts';
+import type { Client } from './connection.ts';
+import { createVaultReader } from './vault-reader.ts';
+
+export function createVault(sql: Client): Vault {
+  return { ...createVaultReader(sql), ...persons(sql), ...sessions(sql), ...keeping(sql) };
+}
+
+function persons(sql: Client) {
+  return {
+    async addPerson({ personId, keyId, wrappedKey, passwordHash, at }: NewPerson) {
+      await sql`
+        WITH person AS (
+          INSERT INTO vault.persons (id, key_id, wrapped_key)
+          VALUES (${personId}, ${keyId}, ${wrappedKey})
+        )
+        INSERT INTO vault.credentials (person_id, password_hash, changed_at)
+        VALUES (${personId}, ${passwordHash}, ${at})`;
+    },
+    async confirmPerson(personId: string) {
+      await sql`UPDATE vault.persons SET is_confirmed = true WHERE id = ${personId}`;
+    },
+    async removePerson(personId: string) {
+      await sql`DELETE FROM vault.persons WHERE id = ${personId}`;
+    },
+    changePassword: ({
+      personId,
+      passwordHash,
+      verifiedHash,
+      at,
+      keepSession,
+    }: PasswordChange): Promise<readonly string[] | undefined> =>
+      sql.begin(async (transaction) => {
+        const { count } = await transaction`
+          UPDATE vault.credentials SET password_hash = ${passwordHash}, changed_at = ${at}
+          WHERE person_id = ${personId} AND password_hash = ${verifiedHash}`;
+        if (count === 0) return undefined;
+        // A statement of its own: it sees each session that was started before the row above was ours.
+        const ended = await transaction<{ id: string }[]>`
+          UPDATE vault.sessions SET ended_at = ${at}
+          WHERE person_id = ${personId} AND id <> ${keepSession} AND ended_at IS NULL
+          RETURNING id`;
+        return ended.map(({ id }) => id);
+      }),
+  };
+}
+
+function sessions(sql: Client) {
+  return {
+    async startSession(session: Session & Verified): Promise<boolean> {
+      const { id, personId, refreshHash, startedAt, expiresAt, verifiedHash } = session;
+      const { count } = await sql`
+        INSERT INTO vault.sessions (id, person_id, refresh_hash, started_at, expires_at)
+        SELECT ${id}, person_id, ${refreshHash}, ${startedAt}, ${expiresAt}
+        FROM vault.credentials
+        WHERE person_id = ${personId} AND password_hash = ${verifiedHash}
+        FOR SHARE`;
+      return count > 0;
+    },
+    async rotateSession(rotation: Rotation): Promise<RotationOutcome> {
+      const { id, refreshHash, nextHash, at, expiresAt } = rotation;
+      const [rotated] = await sql<{ personId: string }[]>`
+        UPDATE vault.sessions SET refresh_hash = ${nextHash}, expires_at = ${expiresAt}
+        WHERE id = ${id} AND refresh_hash = ${refreshHash}
+          AND ended_at IS NULL AND expires_at >= ${at}
+        RETURNING person_id AS "personId"`;
+      if (rotated) return { outcome: 'rotated', personId: rotated.personId };
+      const [reused] = await sql<{ personId: string }[]>`
+        UPDATE vault.sessions SET ended_at = ${at}, was_reused = true
+        WHERE id = ${id} AND refresh_hash <> ${refreshHash}
+          AND ended_at IS NULL AND expires_at >= ${at}
+        RETURNING person_id AS "personId"`;
+      return reused ? { outcome: 'reused', personId: reused.personId } : { outcome: 'unknown' };
+    },
+    async endSession(id: string, at: string) {
+      await sql`UPDATE vault.sessions SET ended_at = ${at} WHERE id = ${id} AND ended_at IS NULL`;
+    },
+  };
+}
+
+function keeping(sql: Client) {
+  return {
+    async keepAnswer({ commandId, personId, requestDigest, sealed, expiresAt }: KeptAnswer) {
+      await sql`
+        INSERT INTO vault.answers (command_id, person_id, request_digest, sealed, expires_at)
+        VALUES (${commandId}, ${personId}, ${requestDigest}, ${sealed}, ${expiresAt})
+        ON CONFLICT (command_id) DO NOTHING`;
+    },
+    async secret(name: string, proposed: string): Promise<string> {
+      await sql`
+        INSERT INTO vault.secrets (name, wrapped) VALUES (${name}, ${proposed})
+        ON CONFLICT (name) DO NOTHING`;
+      const [kept] = await sql<{ wrapped: string }[]>`
+        SELECT wrapped FROM vault.secrets WHERE name = ${name}`;
+      return kept!.wrapped;
+    },
+    async prune(now: string) {
+      await sql`DELETE FROM vault.answers WHERE expires_at < ${now}`;
+      await sql`DELETE FROM vault.sessions WHERE expires_at < ${now}`;
+    },
+  };
+}
