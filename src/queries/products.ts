@@ -1,42 +1,43 @@
 import { count, desc, eq, or, sql } from 'drizzle-orm';
 import { products } from '../projections/products.ts';
-import { escapeLike, like, type ListRequest, type ReadDb } from './read-db.ts';
+import { defineQueries, escapeLike, like, type ListRequest } from './read-db.ts';
 
-const view = {
-  id: products.id,
-  name: products.name,
-  sku: products.sku,
-  priceCents: products.priceCents,
-  createdBy: products.createdBy,
-  version: products.version,
-  createdAt: products.createdAt,
-  updatedAt: products.updatedAt,
-};
-
-/** Statements are prepared once, here; calling one only binds and steps. */
-export function productQueries(db: ReadDb) {
-  const byId = db
-    .select(view)
-    .from(products)
-    .where(eq(products.id, sql.placeholder('id')))
-    .prepare();
+export const productQueries = defineQueries({ products }, ({ products }, { db, all, first }) => {
+  const view = {
+    id: products.id,
+    name: products.name,
+    sku: products.sku,
+    priceCents: products.priceCents,
+    createdBy: products.createdBy,
+    version: products.version,
+    createdAt: products.createdAt,
+    updatedAt: products.updatedAt,
+  };
+  const byId = first(
+    db
+      .select(view)
+      .from(products)
+      .where(eq(products.id, sql.placeholder('id'))),
+  );
   const matches = or(like(products.searchName), like(products.searchSku));
-  const listed = db
-    .select(view)
-    .from(products)
-    .where(matches)
-    .orderBy(desc(products.position))
-    .limit(sql.placeholder('limit'))
-    .offset(sql.placeholder('offset'))
-    .prepare();
-  const counted = db.select({ total: count() }).from(products).where(matches).prepare();
+  const listed = all(
+    db
+      .select(view)
+      .from(products)
+      .where(matches)
+      .orderBy(desc(products.position))
+      .limit(sql.placeholder('limit'))
+      .offset(sql.placeholder('offset')),
+  );
+  const counted = first(db.select({ total: count() }).from(products).where(matches));
 
   return {
-    byId: (id: string) => byId.get({ id }),
-    list({ page, limit, search }: ListRequest) {
+    byId: (id: string) => byId({ id }),
+    async list({ page, limit, search }: ListRequest) {
       const pattern = escapeLike(search);
-      const data = listed.all({ pattern, limit, offset: (page - 1) * limit });
-      return { data, total: counted.get({ pattern })?.total ?? 0 };
+      const window = { pattern, limit, offset: (page - 1) * limit };
+      const [data, row] = await Promise.all([listed(window), counted({ pattern })]);
+      return { data, total: row?.total ?? 0 };
     },
   };
-}
+});

@@ -6,6 +6,7 @@ import { and, eq, is, Param, Placeholder, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/bun-sqlite';
 import { getTableConfig, type SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { RowChange } from '../../kernel/projection.ts';
+import { keptText } from '../../kernel/read-model.ts';
 
 type Values = Record<string, unknown>;
 type Statement = { readonly run: (values: Values) => { readonly changes: number } };
@@ -93,12 +94,16 @@ export function rowStatements(database: Database) {
 
 /** How one parameter gets its value: a placeholder, encoded as its column wants it. */
 function bindingOf(parameter: unknown): Binding {
-  if (is(parameter, Placeholder)) return (values) => values[parameter.name] as SQLQueryBindings;
+  if (is(parameter, Placeholder)) return (values) => kept(values[parameter.name]);
   if (is(parameter, Param) && is(parameter.value, Placeholder)) {
     const { encoder, value } = parameter;
-    return (values) => encoder.mapToDriverValue(values[value.name]) as SQLQueryBindings;
+    return (values) => kept(encoder.mapToDriverValue(values[value.name]));
   }
   return () => parameter as SQLQueryBindings;
+}
+
+function kept(value: unknown): SQLQueryBindings {
+  return typeof value === 'string' ? keptText(value) : (value as SQLQueryBindings);
 }
 
 function placeholders(names: readonly string[]) {
