@@ -3,7 +3,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 
 export const migrationsFolder = (
   store: 'log' | 'vault' | 'read-model' | 'jobs',
-  dialect: 'sqlite',
+  dialect: 'sqlite' | 'postgres',
 ) => join(import.meta.dir, '../../migrations', store, dialect);
 
 /** The newest migration this code knows, to refuse a store that a newer version has written. */
