@@ -5,4 +5,6 @@ const { projections } = require('../../src/projections/index.ts');
 const { twinOf } = require('../../src/projections/twins.ts');
 
 const declared = [checkpoints, parkedEvents, ...projections.flatMap(({ tables }) => tables)];
-module.exports = Object.fromEntries(declared.map((table, index) => [`table${index}`, twinOf(table)]));
+module.exports = Object.fromEntries(
+  declared.map((table, index) => [`table${index}`, twinOf(table)]),
+);
