@@ -27,12 +27,13 @@ const tableNames = [
   ...projections.flatMap(({ tables }) => tables.map((table) => getTableName(table as Table))),
 ];
 
-export async function openSqliteRows(): Promise<OpenedReadModel> {
+export async function openSqliteRows(): Promise<OpenedReadModel & { readonly file: string }> {
   const directory = temporaryDirectory();
   const file = join(directory.path, 'read-model.db');
   const readModel = openReadModel(file);
   const rows = new Database(file);
   return {
+    file,
     readModel,
     openBeside: async (chosen) =>
       openReadModelBeside(join(directory.path, 'beside.db'), file, chosen),

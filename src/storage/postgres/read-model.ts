@@ -1,6 +1,6 @@
 // The read models in PostgreSQL: rows, checkpoints and parked events, moved in one transaction. All
 // statements of a call travel together, in few groups; when the rows refuse one of them, the call is
-// tried again change by change, to find the step that is to blame.
+// tried again in parts, to find the step that is to blame.
 import type { PgTable } from 'drizzle-orm/pg-core';
 import postgres, { type PostgresError, type TransactionSql } from 'postgres';
 import type { RowChange } from '../../kernel/projection.ts';
@@ -19,6 +19,8 @@ import { statementOf } from './row-statements.ts';
 import { rowTables } from './row-tables.ts';
 
 const connectionsMax = 4;
+/** Changes that are tried together while one that the rows refuse is looked for. */
+const partSize = 100;
 
 /** A client whose 64-bit integers are numbers, and whose commits do not wait for the disk. */
 export function openReadModelClient(url: string) {
@@ -83,7 +85,7 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
     }
   }
 
-  /** Everything in flight at once; what fails first, in the order of sending, is what failed. */
+  /** Moves the checkpoints and does the work, all in flight at once. */
   function transact(batches: readonly ProjectionBatch[], work: Work): Promise<unknown> {
     return sql.begin(async (transaction) => {
       await fence?.(transaction);
@@ -93,35 +95,49 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
         const { count } = await advance(transaction, batch);
         if (count !== 1) throw new CheckpointMoved(batch.projection, batch.from);
       });
-      await firstFailure([
-        ...moving,
-        ...work((group) => run(transaction, group)),
-        keepParked(transaction, batches),
-      ]);
+      await firstFailure([...moving, work(transaction), keepParked(transaction, batches)]);
     });
   }
 
-  async function applyOneByOne(batches: readonly ProjectionBatch[]): Promise<void> {
-    const changes = [...changesOf(batches)];
-    await transact(batches, (send) =>
+  function applyGroups(transaction: Transaction, changes: readonly Change[]): Promise<void> {
+    const groups = groupsOf(changes, tableOf);
+    return firstFailure(groups.map((group) => run(transaction, group)));
+  }
+
+  /** @throws UnappliableStep for the first change that the rows refuse. */
+  function applyEach(transaction: Transaction, changes: readonly Change[]): Promise<void> {
+    return firstFailure(
       changes.map(async ({ projection, position, change }) => {
         try {
-          await send(groupOf(change, tableOf(change.table)));
+          await run(transaction, groupOf(change, tableOf(change.table)));
         } catch (error) {
           if (!isRefusalOfRows(error)) throw error;
-          throw new UnappliableStep(projection, position, error.message);
+          throw new UnappliableStep(projection, position, reasonOf(error));
         }
       }),
     );
   }
 
+  /** In small parts, of which the one that is refused is tried again change by change. */
+  async function applyInParts(transaction: Transaction, changes: readonly Change[]): Promise<void> {
+    for (let start = 0; start < changes.length; start += partSize) {
+      const part = changes.slice(start, start + partSize);
+      try {
+        await transaction.savepoint((inner) => applyGroups(inner, part));
+      } catch (error) {
+        if (!isRefusalOfRows(error)) throw error;
+        await applyEach(transaction, part);
+      }
+    }
+  }
+
   async function apply(batches: readonly ProjectionBatch[]): Promise<void> {
-    const changes = changesOf(batches).map(({ change }) => change);
+    const changes = [...changesOf(batches)];
     try {
-      await transact(batches, (send) => groupsOf(changes, tableOf).map(send));
+      await transact(batches, (transaction) => applyGroups(transaction, changes));
     } catch (error) {
       if (!isRefusalOfRows(error)) throw error;
-      await applyOneByOne(batches);
+      await transact(batches, (transaction) => applyInParts(transaction, changes));
     }
   }
 
@@ -146,7 +162,17 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
   };
 }
 
-type Work = (send: (group: Group) => Promise<void>) => readonly Promise<void>[];
+/** In the words of the other engine where it has some, so that both park an event alike. */
+function reasonOf(error: Error): string {
+  const { code, table_name, column_name, detail } = error as Partial<PostgresError>;
+  if (code === '23502') return `NOT NULL constraint failed: ${table_name}.${column_name}`;
+  const [, columns] = /^Key \((.+?)\)=/.exec(detail ?? '') ?? [];
+  if (code !== '23505' || columns === undefined) return (error as Error).message;
+  const names = columns.split(', ').map((column) => `${table_name}.${column}`);
+  return `UNIQUE constraint failed: ${names.join(', ')}`;
+}
+
+type Work = (transaction: Transaction) => Promise<void>;
 
 function* changesOf(batches: readonly ProjectionBatch[]): Generator<Change> {
   for (const { projection, steps } of batches) {

@@ -34,7 +34,7 @@ export function groupOf(change: RowChange, table: RowTable): Group {
 
 /** All changes as groups, to be applied one after another. */
 export function groupsOf(
-  changes: Iterable<RowChange>,
+  changes: Iterable<{ readonly change: RowChange }>,
   tableOf: (declared: unknown) => RowTable,
 ): readonly Group[] {
   const latest = new Map<RowTable, Map<unknown, Folded>>();
@@ -47,7 +47,7 @@ export function groupsOf(
     highest = Math.max(highest, one.level);
   }
 
-  for (const change of changes) {
+  for (const { change } of changes) {
     const table = tableOf(change.table);
     const { kind } = change;
     const { key, values } = partsOf(change);
