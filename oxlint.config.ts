@@ -200,7 +200,7 @@ export default defineConfig({
     ...layer('auth', { folders: ['kernel'], packages: [...runtime, 'lru-cache', 'p-limit'] }),
     ...layer('storage', {
       folders: ['kernel'],
-      packages: [...runtime, ...drizzle, 'bullmq', 'lru-cache', 'p-limit'],
+      packages: [...runtime, ...drizzle, 'bullmq', 'lru-cache', 'p-limit', 'postgres'],
     }),
     ...layer('http', {
       folders: ['auth', 'commands', 'queries', 'events', 'kernel'],
@@ -223,7 +223,7 @@ export default defineConfig({
     }),
     ...layer('testing', {
       folders: folders.filter((folder) => folder !== 'testing'),
-      roots: ['app.ts', 'config.ts'],
+      roots: ['app.ts', 'config.ts', 'postgres-rows.ts'],
       packages: 'any',
     }),
     ...layer('cli', {

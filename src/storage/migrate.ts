@@ -13,3 +13,11 @@ export function newestMigration(folder: string): number {
     ...readMigrationFiles({ migrationsFolder: folder }).map((one) => one.folderMillis),
   );
 }
+
+/** A store that a newer version of the product has migrated. */
+export class StoreTooNew extends Error {
+  override readonly name = 'StoreTooNew';
+  constructor(store: string) {
+    super(`${store} was written by a newer version; this one would damage it.`);
+  }
+}

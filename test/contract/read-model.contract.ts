@@ -9,7 +9,7 @@ import {
 import type { Position } from '../../src/kernel/stream.ts';
 import { increment, insert, patch, remove } from '../../src/projections/changes.ts';
 import { products, productsProjection } from '../../src/projections/products.ts';
-import { users, usersProjection } from '../../src/projections/users.ts';
+import { users } from '../../src/projections/users.ts';
 import type { OpenedReadModel } from '../../src/testing/row-engines.ts';
 
 const at = (position: number) => position as Position;

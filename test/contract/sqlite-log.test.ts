@@ -9,7 +9,7 @@ import { createProjector } from '../../src/kernel/projector.ts';
 import { LogShortened } from '../../src/kernel/projector-start.ts';
 import { logStart } from '../../src/kernel/stream.ts';
 import { productsProjection } from '../../src/projections/products.ts';
-import { StoreTooNew } from '../../src/storage/sqlite/connection.ts';
+import { StoreTooNew } from '../../src/storage/migrate.ts';
 import { openLogReader } from '../../src/storage/sqlite/event-log.ts';
 import { DataDirectoryInUse, takeWriterLock } from '../../src/storage/sqlite/lock.ts';
 import { openReadModel } from '../../src/storage/sqlite/read-model.ts';

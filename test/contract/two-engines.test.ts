@@ -174,17 +174,17 @@ describe('a swap in PostgreSQL', () => {
   test('is nothing that readers notice, nor a projector that goes on', async () => {
     const projector = projectorOf(inPostgres.readModel, 50);
     const { total } = await reads.queries.products.list({ page: 1, limit: 1, search: '' });
-    let isOver = false;
+    const over = new AbortController();
     const seen = new Set<number>();
     const read = async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const page = await reads.queries.products.list({ page: 1, limit: 1, search: '' });
         seen.add(page.total);
         await reads.queries.chat.inRoom('lobby', Number.MAX_SAFE_INTEGER, 5);
       }
     };
     const follow = async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         // A projector whose checkpoint was swapped reads it anew.
         await projector.advance().catch(({ name }: Error) => expect(name).toBe('CheckpointMoved'));
         await new Promise<void>((resolve) => setImmediate(resolve));
@@ -198,7 +198,7 @@ describe('a swap in PostgreSQL', () => {
       const [, rebuilt] = await Promise.allSettled([happens(200), rebuildInPostgres()]);
       expect(rebuilt.status).toBe('fulfilled');
     }
-    isOver = true;
+    over.abort();
     await Promise.all([...readers, following]);
     await reach(projectorOf(sqlite.readModel), end);
     await reach(projectorOf(inPostgres.readModel), end);

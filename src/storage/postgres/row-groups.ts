@@ -123,5 +123,5 @@ function gather(folded: readonly Folded[]): readonly Group[] {
     if (group) group.rows.push({ key, values });
     else groups.set(shape, { kind, table, key: keyNames, names, rows: [{ key, values }] });
   }
-  return levels.flatMap((groups) => [...(groups?.values() ?? [])]);
+  return levels.flatMap((groups) => Array.from(groups?.values() ?? []));
 }

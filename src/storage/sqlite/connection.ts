@@ -1,7 +1,7 @@
 import { Database } from 'bun:sqlite';
 import { drizzle } from 'drizzle-orm/bun-sqlite';
 import { migrate } from 'drizzle-orm/bun-sqlite/migrator';
-import { newestMigration } from '../migrate.ts';
+import { newestMigration, StoreTooNew } from '../migrate.ts';
 
 const busyTimeoutMs = 5_000;
 /** How long a WAL grows before it is copied into its file, in pages of 4 KiB. */
@@ -47,14 +47,6 @@ export function openForReading(file: string): Database {
   database.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   database.run('PRAGMA cache_size = -65536');
   return database;
-}
-
-/** A store that a newer version of the product has migrated. */
-export class StoreTooNew extends Error {
-  override readonly name = 'StoreTooNew';
-  constructor(file: string) {
-    super(`${file} was written by a newer version; this one would damage it.`);
-  }
 }
 
 /** Applies the migrations that the file lacks. */
