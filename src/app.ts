@@ -32,6 +32,7 @@ import { openJobs } from './open-jobs.ts';
 import { createMeters, type Meters } from './metrics/index.ts';
 import { createMonitoredHttp, type MonitoredHttp } from './monitoring.ts';
 import { rebuildOutdated } from './operations.ts';
+import { sqliteReads } from './queries/engines.ts';
 import { createQueries } from './queries/index.ts';
 import type { ReadSideSettings } from './projector-worker.ts';
 import { openReadSide } from './read-side.ts';
@@ -211,7 +212,7 @@ async function openReads(settings: ReadSideSettings, log: EventLog, logger: Logg
   });
   return {
     readSide,
-    queries: createQueries(drizzle(snapshots.database)),
+    queries: createQueries(sqliteReads(drizzle(snapshots.database))),
     /** To be called right before a query reads. */
     enter: snapshots.enter,
     async closeReads() {

@@ -10,7 +10,7 @@ export type ImageSweepParts = {
   readonly blobs: Pick<Blobs, 'list' | 'storedAt' | 'remove'>;
   /** Resolves to whether the read model shows everything that is in the log by now. */
   readonly isComplete: () => Promise<boolean>;
-  readonly isShown: (key: string) => boolean;
+  readonly isShown: (key: string) => Promise<boolean>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 };
@@ -23,7 +23,7 @@ export async function sweepImages({ blobs, isComplete, isShown, now }: ImageSwee
   for await (const { key, storedAt } of blobs.list()) {
     if (!isOld(storedAt)) continue;
     if (!(await isComplete())) return removed;
-    if (isShown(key)) continue;
+    if (await isShown(key)) continue;
     // Somebody may have sent the same image again meanwhile.
     if (!isOld(await blobs.storedAt(key))) continue;
     await blobs.remove(key);

@@ -77,7 +77,8 @@ function peopleOf({ store, digest, queries, readSide, enter }: PeopleParts): Peo
         throw new Error(`The names of users have not come to position ${position} yet.`);
       }
       enter();
-      return queries.users.named(names).filter(({ name }) => name !== nameOfErased);
+      const found = await queries.users.named(names);
+      return found.filter(({ name }) => name !== nameOfErased);
     },
   };
 }

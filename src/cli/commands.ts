@@ -103,10 +103,22 @@ export async function migrate(): Promise<void> {
   say(`The stores in ${dataDirectory} are up to date.`);
 }
 
+/** Writes what both dialects lack of the declared tables; the kit asks no database for it. */
+export async function generate(): Promise<void> {
+  for (const url of ['sqlite:.', 'postgres://localhost/any']) {
+    await drizzleKit(['generate'], { DATABASE_URL: url });
+    if (process.exitCode !== 0) return;
+  }
+}
+
 /** Passes on to drizzle-kit, which knows the read models' tables. */
-export async function drizzleKit(...args: readonly string[]): Promise<void> {
+export async function drizzleKit(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const child = Bun.spawn(['bun', '--bun', 'x', 'drizzle-kit', ...args], {
     stdio: ['inherit', 'inherit', 'inherit'],
+    env: { ...process.env, ...environment },
   });
   process.exitCode = await child.exited;
 }

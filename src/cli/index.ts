@@ -50,16 +50,16 @@ function describeCommands(): Command {
     .option('--name <name>', 'the name of a new account', 'Administrator')
     .action(async (wanted) => (await commands()).createAdmin(wanted));
   add('db:generate', 'write a migration for changed read-model tables').action(async () =>
-    (await commands()).drizzleKit('generate'),
+    (await commands()).generate(),
   );
   add('db:migrate', 'apply the migrations to every store').action(async () =>
     (await commands()).migrate(),
   );
   add('db:studio', 'browse the read models').action(async () =>
-    (await commands()).drizzleKit('studio'),
+    (await commands()).drizzleKit(['studio']),
   );
   add('db:push', "bring the read model's tables to the declared shape without a migration").action(
-    async () => (await commands()).drizzleKit('push'),
+    async () => (await commands()).drizzleKit(['push']),
   );
   return program;
 }

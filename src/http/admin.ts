@@ -71,7 +71,7 @@ function users(edge: Edge) {
       async ({ query, request, user }) => {
         await freshness.read(request, user.id);
         const asked = pageOf(query);
-        const { data, total } = queries.users.list(asked);
+        const { data, total } = await queries.users.list(asked);
         return toPage(data, total, asked);
       },
       {

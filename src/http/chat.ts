@@ -63,7 +63,7 @@ export function chatHttp(edge: Edge) {
       async ({ params, query, request, user }) => {
         await freshness.read(request, user.id);
         const { limit = 50, before = Number.MAX_SAFE_INTEGER } = query;
-        const rows = queries.chat.inRoom(params.room, before, limit + 1);
+        const rows = await queries.chat.inRoom(params.room, before, limit + 1);
         const data = rows.slice(0, limit).map(rowView);
         return { data, nextBefore: rows.length > limit ? (data.at(-1)?.position ?? null) : null };
       },

@@ -53,7 +53,7 @@ export function notificationsHttp(edge: Edge) {
       async ({ query, request, user }) => {
         await freshness.read(request, user.id);
         const asked = askedFor(query);
-        const { data, total } = queries.notifications.of(user.id, asked);
+        const { data, total } = await queries.notifications.of(user.id, asked);
         return toPage(data.map(rowView), total, asked);
       },
       {

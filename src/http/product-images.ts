@@ -38,7 +38,7 @@ export function productImagesHttp(edge: Edge) {
     '/:id/image',
     async ({ params, request, set, status, user }) => {
       await freshness.read(request, user.id);
-      const row = queries.products.byId(params.id);
+      const row = await queries.products.byId(params.id);
       if (!row?.imageKey) {
         return status(404, refuse(set, row ? 'product-without-image' : 'product-unknown'));
       }

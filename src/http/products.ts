@@ -46,7 +46,7 @@ type HistoryEntry = Static<typeof HistoryEntry>;
 
 const toCents = (price: number) => Math.round(price * 100);
 
-type Row = NonNullable<ReturnType<Edge['queries']['products']['byId']>>;
+type Row = NonNullable<Awaited<ReturnType<Edge['queries']['products']['byId']>>>;
 
 function rowView(row: Row, addressOf: ImageAddress): ProductView {
   const { imageKey, imageType, imageWidth, imageHeight, imageBytes, priceCents, ...rest } = row;
@@ -73,7 +73,7 @@ function productReads({ access, queries, freshness, store, images }: Edge) {
       async ({ query, request, user }) => {
         await freshness.read(request, user.id);
         const asked = pageOf(query);
-        const { data, total } = queries.products.list(asked);
+        const { data, total } = await queries.products.list(asked);
         return toPage(
           data.map((row) => rowView(row, addressOf)),
           total,
@@ -95,7 +95,7 @@ function productReads({ access, queries, freshness, store, images }: Edge) {
           const past = await productAsOf({ store, images }, params.id, query.asOf);
           return past ?? status(404, unknown(set));
         }
-        const row = queries.products.byId(params.id);
+        const row = await queries.products.byId(params.id);
         if (!row) return status(404, unknown(set));
         tag(set, row.version);
         return rowView(row, addressOf);

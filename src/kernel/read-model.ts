@@ -59,6 +59,11 @@ export type BesideReadModel = ReadModel & {
   ) => Promise<void>;
 };
 
+/** What is kept of a text, and looked for, in every engine: PostgreSQL has no U+0000 in its texts. */
+export function keptText(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
+}
+
 export class CheckpointMoved extends Error {
   override readonly name = 'CheckpointMoved';
   readonly projection: string;

@@ -1,4 +1,5 @@
-// One kit of column builders, so that a table is declared once for every dialect.
+// One kit of column builders, so that a table is declared once for every dialect. What is declared is
+// the SQLite table; its twin in PostgreSQL is in twins.ts.
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 export const table = sqliteTable;

@@ -6,11 +6,11 @@ import { userQueries } from './users.ts';
 
 export type Queries = ReturnType<typeof createQueries>;
 
-export function createQueries(db: ReadDb) {
+export function createQueries(reads: ReadDb) {
   return {
-    users: userQueries(db),
-    products: productQueries(db),
-    chat: chatQueries(db),
-    notifications: notificationQueries(db),
+    users: userQueries(reads),
+    products: productQueries(reads),
+    chat: chatQueries(reads),
+    notifications: notificationQueries(reads),
   };
 }

@@ -1,44 +1,47 @@
-import { and, count, desc, eq, sql } from 'drizzle-orm';
+import { and, count, desc, eq, type SQL, sql } from 'drizzle-orm';
 import { notifications } from '../projections/notifications.ts';
-import type { ListRequest, ReadDb } from './read-db.ts';
-
-const view = {
-  id: notifications.id,
-  kind: notifications.kind,
-  data: notifications.data,
-  isRead: notifications.isRead,
-  version: notifications.version,
-  createdAt: notifications.createdAt,
-  updatedAt: notifications.updatedAt,
-};
+import { defineQueries, type ListRequest } from './read-db.ts';
 
 type OwnRequest = Pick<ListRequest, 'page' | 'limit'> & { readonly unread: boolean };
 
-/** Statements are prepared once, here; calling one only binds and steps. */
-export function notificationQueries(db: ReadDb) {
-  const isOwn = eq(notifications.userId, sql.placeholder('userId'));
-  const all = statements(isOwn);
-  const unread = statements(and(isOwn, eq(notifications.isRead, false)));
+export const notificationQueries = defineQueries(
+  { notifications },
+  ({ notifications }, { db, all, first }) => {
+    const view = {
+      id: notifications.id,
+      kind: notifications.kind,
+      data: notifications.data,
+      isRead: notifications.isRead,
+      version: notifications.version,
+      createdAt: notifications.createdAt,
+      updatedAt: notifications.updatedAt,
+    };
+    const isOwn = eq(notifications.userId, sql.placeholder('userId'));
+    const every = statements(isOwn);
+    const unread = statements(and(isOwn, eq(notifications.isRead, false)));
 
-  function statements(condition: ReturnType<typeof and>) {
-    const listed = db
-      .select(view)
-      .from(notifications)
-      .where(condition)
-      .orderBy(desc(notifications.position))
-      .limit(sql.placeholder('limit'))
-      .offset(sql.placeholder('offset'))
-      .prepare();
-    const counted = db.select({ total: count() }).from(notifications).where(condition).prepare();
-    return { listed, counted };
-  }
+    function statements(condition: SQL | undefined) {
+      const listed = all(
+        db
+          .select(view)
+          .from(notifications)
+          .where(condition)
+          .orderBy(desc(notifications.position))
+          .limit(sql.placeholder('limit'))
+          .offset(sql.placeholder('offset')),
+      );
+      const counted = first(db.select({ total: count() }).from(notifications).where(condition));
+      return { listed, counted };
+    }
 
-  return {
-    /** A user's own, newest first. */
-    of(userId: string, { page, limit, unread: isUnreadOnly }: OwnRequest) {
-      const { listed, counted } = isUnreadOnly ? unread : all;
-      const data = listed.all({ userId, limit, offset: (page - 1) * limit });
-      return { data, total: counted.get({ userId })?.total ?? 0 };
-    },
-  };
-}
+    return {
+      /** A user's own, newest first. */
+      async of(userId: string, { page, limit, unread: isUnreadOnly }: OwnRequest) {
+        const { listed, counted } = isUnreadOnly ? unread : every;
+        const window = { userId, limit, offset: (page - 1) * limit };
+        const [data, row] = await Promise.all([listed(window), counted({ userId })]);
+        return { data, total: row?.total ?? 0 };
+      },
+    };
+  },
+);

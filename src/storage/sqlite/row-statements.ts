@@ -6,17 +6,14 @@ import { and, eq, is, Param, Placeholder, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/bun-sqlite';
 import { getTableConfig, type SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { RowChange } from '../../kernel/projection.ts';
+import { keptValue } from '../kept-value.ts';
+import { NoSuchRow } from '../no-such-row.ts';
 
 type Values = Record<string, unknown>;
 type Statement = { readonly run: (values: Values) => { readonly changes: number } };
 type Query = { readonly sql: string; readonly params: readonly unknown[] };
 type Binding = (values: Values) => SQLQueryBindings;
 type Columns = Record<string, SQLiteColumn>;
-
-/** A change that needs a row which is not there. */
-export class NoSuchRow extends Error {
-  override readonly name = 'NoSuchRow';
-}
 
 export function rowStatements(database: Database) {
   const db = drizzle(database);
@@ -84,19 +81,18 @@ export function rowStatements(database: Database) {
     const statement = statementFor(change.table, shape, () => prepare(change));
     const { changes } = statement.run(values);
     if (changes === 0) {
-      throw new NoSuchRow(
-        `${getTableConfig(change.table).name} has no row for ${JSON.stringify(values)}.`,
-      );
+      const { table, ...sought } = change;
+      throw new NoSuchRow(getTableConfig(table).name, 'key' in sought ? sought.key : sought.row);
     }
   };
 }
 
 /** How one parameter gets its value: a placeholder, encoded as its column wants it. */
 function bindingOf(parameter: unknown): Binding {
-  if (is(parameter, Placeholder)) return (values) => values[parameter.name] as SQLQueryBindings;
+  if (is(parameter, Placeholder)) return (values) => keptValue(values[parameter.name]);
   if (is(parameter, Param) && is(parameter.value, Placeholder)) {
     const { encoder, value } = parameter;
-    return (values) => encoder.mapToDriverValue(values[value.name]) as SQLQueryBindings;
+    return (values) => keptValue(encoder.mapToDriverValue(values[value.name]));
   }
   return () => parameter as SQLQueryBindings;
 }

@@ -1,0 +1,27 @@
+import { drizzle } from 'drizzle-orm/postgres-js';
+import { migrate } from 'drizzle-orm/postgres-js/migrator';
+import postgres from 'postgres';
+import { migrationsFolder, newestMigration, StoreTooNew } from '../migrate.ts';
+
+const folder = migrationsFolder('read-model', 'postgres');
+/** Any number that nobody else locks. */
+const lock = 7_316_021_101;
+
+/**
+ * Applies the migrations that the read models lack; of several nodes that start together, one after another.
+ * @throws StoreTooNew
+ */
+export async function migrateReadModel(url: string, schema: string): Promise<void> {
+  // Of its own, because Drizzle changes how its client reads times; one connection holds the lock.
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    await sql`SELECT pg_advisory_lock(${lock})`;
+    await migrate(drizzle(sql), { migrationsFolder: folder, migrationsSchema: schema });
+    const [row] = await sql<{ newest: string | null }[]>`
+      SELECT max(created_at) AS newest FROM ${sql(`${schema}.__drizzle_migrations`)}`;
+    if (Number(row?.newest ?? 0) > newestMigration(folder))
+      throw new StoreTooNew(`The schema ${schema}`);
+  } finally {
+    await sql.end();
+  }
+}

@@ -1,0 +1,4 @@
+import { openSqliteRows } from '../../src/testing/row-engines.ts';
+import { readModelContract } from './read-model.contract.ts';
+
+readModelContract('SQLite', openSqliteRows);
