@@ -11,7 +11,7 @@ import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
 import { createTokenReuse, type TokenReuse } from './auth/token-reuse.ts';
 import { createTickets } from './auth/tickets.ts';
 import { createCommands, type Commands } from './commands/index.ts';
-import type { Config } from './config.ts';
+import type { Config, Secrets } from './config.ts';
 import { registry } from './events/index.ts';
 import type { Role, UserEvent } from './events/users.ts';
 import { createFollowers } from './followers.ts';
@@ -34,6 +34,7 @@ import { createQueries } from './queries/index.ts';
 import type { ReadSideSettings } from './projector-worker.ts';
 import { openReadSide } from './read-side.ts';
 import { developmentSecrets } from './secrets.ts';
+import { openSharedSide } from './shared.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
@@ -65,6 +66,7 @@ export async function createApplication(config: Config, logger: Logger) {
     appended(durable, appends) {
       appendFailure = undefined;
       readSide.wake(durable);
+      shared.appended(appends, durable);
       if (live.feed.size() > 0) live.wakeUp.signal();
       followers.wakeFor(appends);
     },
@@ -78,31 +80,18 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const settings = { directory, cryptoSecrets: secrets.crypto };
   const { closeReads, ...opened } = await openReadsAndJobs(config, settings, log, logger);
-  const { readSide, queries, enter } = opened;
-  const shared = { store, commands, digest, newId, logger, config };
-  const followers = await createFollowers({ ...storage, ...opened, ...shared });
+  const { readSide, enter } = opened;
+  const common = { ...opened, store, commands, config, digest, keyring, newId, logger };
+  const shared = openSharedSide({ ...common, log: watchedLog, wake: () => live.wakeUp.signal() });
+  const followers = await createFollowers({ ...storage, ...common });
 
-  const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
-  const recentRoles = await rolesChangedRecently(store);
-  const tokens = createTokens(secrets.jwt, newId);
-  const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
-  await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
-
-  const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
-
+  const accounts = await openAccounts({ store, commands, vault, keyEncryption, secrets });
+  const { sessions, recentRoles, tokens, tokenReuse } = accounts;
   const tickets = createTickets<User>();
   const access = createAccess({ tokens, sessions, tickets, recentRoles });
-  const live = createLive({
-    log: watchedLog,
-    store,
-    commands,
-    config,
-    logger,
-    tickets,
-    access,
-    endOfTurn,
-  });
+  const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
   live.feed.start();
+  shared.start();
   followers.start();
   await tokenReuse.settle(newId());
 
@@ -110,18 +99,17 @@ export async function createApplication(config: Config, logger: Logger) {
     access,
     live,
     commands,
-    queries,
+    queries: shared.queries,
     store,
     digest,
-    registration,
+    ...accounts,
     passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
-    sessions,
-    tokenReuse,
-    tokens,
     freshness: createFreshness({ ...readSide, enter }, await log.head()),
     once: createOnce({ vault, keyring, digest, clock }),
-    limits: createLimits(config.rateLimits),
+    limits: createLimits(config.rateLimits, shared.counts),
+    presence: shared.presence,
+    nameOf: live.nameIfKnown,
     newId,
     noteRole: (userId, role) => recentRoles.set(userId, role),
     isProduction: config.isProduction,
@@ -133,7 +121,7 @@ export async function createApplication(config: Config, logger: Logger) {
     jobs: followers.effects.control,
     checks: readinessChecks(readSide, log.head, {
       writerFailure: () => writerFailure ?? appendFailure,
-      others: followers.checks,
+      others: [...followers.checks, ...shared.checks],
     }),
     corsOrigins: config.corsOrigins,
     version,
@@ -165,6 +153,7 @@ export async function createApplication(config: Config, logger: Logger) {
         await server.stop(true);
       }
       await followers.stop();
+      await shared.stop();
       await store.idle();
       await edge.freshness.caughtUp(await log.head());
       await closeReads();
@@ -192,6 +181,25 @@ async function openReadsAndJobs(
   const opening = [openReads(settings, log, logger), openJobs(config, logger)] as const;
   const [reads, jobs] = await Promise.all(opening);
   return { ...reads, jobs };
+}
+
+type AccountParts = {
+  readonly store: EventStore;
+  readonly commands: Commands;
+  readonly vault: Vault;
+  readonly keyEncryption: KeyEncryption;
+  readonly secrets: Secrets;
+};
+
+/** How people come in; what a crash left half done is finished first. */
+async function openAccounts({ store, commands, vault, keyEncryption, secrets }: AccountParts) {
+  const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
+  const recentRoles = await rolesChangedRecently(store);
+  const tokens = createTokens(secrets.jwt, newId);
+  const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
+  await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
+  const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
+  return { sessions, recentRoles, tokens, registration, tokenReuse };
 }
 
 /** The projector, and the queries on its rows. */

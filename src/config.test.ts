@@ -29,6 +29,7 @@ describe('an empty environment', () => {
       database: { engine: 'sqlite' },
       dataDirectory: './data',
       redisUrl: undefined,
+      keepsAnswers: false,
       mail: { smtpUrl: undefined, from: 'Refold <refold@localhost>' },
       s3: undefined,
       metricsToken: undefined,
@@ -75,6 +76,7 @@ describe('the configuration', () => {
       database: { engine: 'sqlite' },
       dataDirectory: '/var/lib/refold',
       redisUrl: 'rediss://cache.example:6380/2',
+      keepsAnswers: false,
       mail: { smtpUrl: 'smtps://post:word@mail.example', from: 'Shop <shop@example.com>' },
       s3: {
         endpoint: 'https://s3.example',

@@ -61,7 +61,7 @@ function productReads({ access, queries, freshness, store }: Edge) {
       async ({ query, request, user }) => {
         await freshness.read(request, user.id);
         const asked = pageOf(query);
-        const { data, total } = queries.products.list(asked);
+        const { data, total } = await queries.products.list(asked);
         return toPage(data.map(rowView), total, asked);
       },
       {
@@ -79,7 +79,7 @@ function productReads({ access, queries, freshness, store }: Edge) {
           const past = await productAsOf(store, params.id, query.asOf);
           return past ?? status(404, unknown(set));
         }
-        const row = queries.products.byId(params.id);
+        const row = await queries.products.byId(params.id);
         if (!row) return status(404, unknown(set));
         tag(set, row.version);
         return rowView(row);

@@ -23,7 +23,7 @@ export function profileHttp(edge: Edge) {
       '',
       async ({ request, set, status, user }) => {
         await freshness.read(request, user.id);
-        const row = queries.users.byId(user.id);
+        const row = await queries.users.byId(user.id);
         if (!row) return status(404, gone(set));
         tag(set, row.version);
         return row;

@@ -1,8 +1,10 @@
 import { count, desc, eq, or, sql } from 'drizzle-orm';
-import { products } from '../projections/products.ts';
+import { checkpoints } from '../projections/checkpoints.ts';
+import { products, productsProjection } from '../projections/products.ts';
 import { escapeLike, like, type ListRequest, type ReadDb } from './read-db.ts';
 
-const view = {
+/** What clients may see of a product. */
+export const productColumns = {
   id: products.id,
   name: products.name,
   sku: products.sku,
@@ -16,13 +18,19 @@ const view = {
 /** Statements are prepared once, here; calling one only binds and steps. */
 export function productQueries(db: ReadDb) {
   const byId = db
-    .select(view)
+    .select(productColumns)
     .from(products)
     .where(eq(products.id, sql.placeholder('id')))
     .prepare();
+  const byIdAt = db
+    .select({ position: checkpoints.position, build: checkpoints.build, row: productColumns })
+    .from(checkpoints)
+    .leftJoin(products, eq(products.id, sql.placeholder('id')))
+    .where(eq(checkpoints.projection, productsProjection.name))
+    .prepare();
   const matches = or(like(products.searchName), like(products.searchSku));
   const listed = db
-    .select(view)
+    .select(productColumns)
     .from(products)
     .where(matches)
     .orderBy(desc(products.position))
@@ -33,6 +41,8 @@ export function productQueries(db: ReadDb) {
 
   return {
     byId: (id: string) => byId.get({ id }),
+    /** The same, with the checkpoint that the rows stood at. */
+    byIdAt: (id: string) => byIdAt.get({ id }),
     list({ page, limit, search }: ListRequest) {
       const pattern = escapeLike(search);
       const data = listed.all({ pattern, limit, offset: (page - 1) * limit });

@@ -1,8 +1,10 @@
 import { count, desc, eq, min, or, sql } from 'drizzle-orm';
-import { users } from '../projections/users.ts';
+import { checkpoints } from '../projections/checkpoints.ts';
+import { users, usersProjection } from '../projections/users.ts';
 import { escapeLike, like, type ListRequest, type ReadDb } from './read-db.ts';
 
-const view = {
+/** What the person concerned and admins may see of a user. */
+export const userColumns = {
   id: users.id,
   email: users.email,
   name: users.name,
@@ -15,9 +17,15 @@ const view = {
 /** Statements are prepared once, here; calling one only binds and steps. */
 export function userQueries(db: ReadDb) {
   const byId = db
-    .select(view)
+    .select(userColumns)
     .from(users)
     .where(eq(users.id, sql.placeholder('id')))
+    .prepare();
+  const byIdAt = db
+    .select({ position: checkpoints.position, build: checkpoints.build, row: userColumns })
+    .from(checkpoints)
+    .leftJoin(users, eq(users.id, sql.placeholder('id')))
+    .where(eq(checkpoints.projection, usersProjection.name))
     .prepare();
   const named = db
     .select({ name: users.searchName, id: min(users.id), holders: count() })
@@ -27,7 +35,7 @@ export function userQueries(db: ReadDb) {
     .prepare();
   const matches = or(like(users.searchEmail), like(users.searchName));
   const listed = db
-    .select(view)
+    .select(userColumns)
     .from(users)
     .where(matches)
     .orderBy(desc(users.position))
@@ -38,6 +46,8 @@ export function userQueries(db: ReadDb) {
 
   return {
     byId: (id: string) => byId.get({ id }),
+    /** The same, with the checkpoint that the rows stood at. */
+    byIdAt: (id: string) => byIdAt.get({ id }),
     /** Who bears these names, which are in lower case and NFC; how many do, and one of them. */
     named: (names: readonly string[]) => named.all({ names: JSON.stringify(names) }),
     list({ page, limit, search }: ListRequest) {

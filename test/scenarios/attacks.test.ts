@@ -50,7 +50,7 @@ describe('a data directory', () => {
     const second = await startServer({ directory });
     const { readSide, edge } = second.application;
     expect(await readSide.reached(2 as never, 5_000)).toBe(true);
-    expect(edge.queries.products.byId(mug.data!.id)).toMatchObject({ name: 'Mug' });
+    expect(await edge.queries.products.byId(mug.data!.id)).toMatchObject({ name: 'Mug' });
     await second.stop();
     remove();
   });

@@ -21,7 +21,7 @@ test('a projection whose rows are of another version is rebuilt beside them at t
   const { readSide } = second.application;
   while (readSide.progress().positions['products'] === undefined) await Bun.sleep(5);
   const { user } = ada;
-  const rebuilt = second.application.edge.queries.products.byId(mug.data!.id);
+  const rebuilt = await second.application.edge.queries.products.byId(mug.data!.id);
   expect(rebuilt).toMatchObject({ name: 'Mug', createdBy: user.id });
   expect(readSide.progress().outdated).toEqual([]);
   await second.stop();
