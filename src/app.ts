@@ -134,6 +134,7 @@ export async function createApplication(config: Config, logger: Logger) {
     live,
     readSide,
     followers,
+    shared,
 
     listen() {
       http.listen({ port: config.port, hostname: config.host });

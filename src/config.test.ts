@@ -116,6 +116,15 @@ describe('the configuration', () => {
     expect(readConfig({ DATABASE_URL: url }).dataDirectory).toBe(directory);
   });
 
+  test('keeps answers in Redis where rows lie on another machine, too', () => {
+    const postgres = { DATABASE_URL: 'postgres://db/refold' };
+    const redis = { REDIS_URL: 'redis://cache:6379' };
+    const kept = [{}, postgres, redis, { ...postgres, ...redis }].map(
+      (given) => readConfig(given).keepsAnswers,
+    );
+    expect(kept).toEqual([false, false, false, true]);
+  });
+
   test.each(['postgres://user:word@db:5432/refold', 'postgresql://db/refold'])(
     'reads the database %s as a PostgreSQL server, with a directory for what stays here',
     (url) => {

@@ -50,15 +50,16 @@ function questions({ products, users, checkpoints }: Queries, enter: () => void)
   const product = shapeOf(productColumns);
   const user = shapeOf(userColumns);
   const listed = categoryOf(productStream(''));
-  const productRows = () => (checkpoints.of(productsProjection.name) as RowsAt) ?? unstarted;
+  const productRows = async () =>
+    ((await checkpoints.of(productsProjection.name)) as RowsAt | undefined) ?? unstarted;
   return {
     product: (id: string) => ({
       projection: productsProjection.name,
       name: `${product}:${id}`,
       subject: productStream(id),
-      ask() {
+      async ask() {
         enter();
-        return found(products.byIdAt(id));
+        return found(await products.byIdAt(id));
       },
     }),
 
@@ -66,11 +67,11 @@ function questions({ products, users, checkpoints }: Queries, enter: () => void)
       projection: productsProjection.name,
       name: `${product}:${asked.page}:${asked.limit}:${asked.search}`,
       subject: listed,
-      ask() {
+      async ask() {
         enter();
-        const before = productRows();
-        const value = products.list(asked);
-        return { value, before, after: productRows() };
+        const before = await productRows();
+        const value = await products.list(asked);
+        return { value, before, after: await productRows() };
       },
     }),
 
@@ -79,9 +80,9 @@ function questions({ products, users, checkpoints }: Queries, enter: () => void)
       name: `${user}:${id}`,
       subject: userStream(id),
       person: id,
-      ask() {
+      async ask() {
         enter();
-        return found(users.byIdAt(id));
+        return found(await users.byIdAt(id));
       },
     }),
   };
