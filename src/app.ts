@@ -148,11 +148,7 @@ export async function createApplication(config: Config, logger: Logger) {
       clearInterval(pruning);
       live.connections.close();
       await live.feed.stop();
-      const { server } = http;
-      if (server) {
-        await atMost(server.stop(), stopMsMax);
-        await server.stop(true);
-      }
+      if (http.server) await stopServing(http.server);
       await followers.stop();
       await shared.stop();
       await store.idle();
@@ -182,6 +178,11 @@ async function openReadsAndJobs(
   const opening = [openReads(settings, log, logger), openJobs(config, logger)] as const;
   const [reads, jobs] = await Promise.all(opening);
   return { ...reads, jobs };
+}
+
+async function stopServing(server: Pick<Bun.Server<unknown>, 'stop'>): Promise<void> {
+  await atMost(server.stop(), stopMsMax);
+  await server.stop(true);
 }
 
 type AccountParts = {

@@ -103,6 +103,22 @@ describe('a room on two nodes', () => {
     await here.enter(ada).sees('Ada', 'Bob');
   });
 
+  test('shows a person by the name they come back with, on both', async () => {
+    const first = here.enter(ada);
+    const second = there.enter(bob);
+    await first.sees('Ada', 'Bob');
+    here.known.set('bob', 'Robert');
+    there.enter({ ...bob, name: 'Robert' });
+    await second.sees('Ada', 'Robert');
+    await first.sees('Ada', 'Robert');
+    there.known.set('ada', 'Augusta');
+    there.enter({ ...ada, name: 'Augusta' });
+    here.known.set('ada', 'Augusta');
+    await second.sees('Augusta', 'Robert');
+    await until(() => here.presence.elsewhere('lobby').includes('ada'));
+    await first.sees('Augusta', 'Robert');
+  });
+
   test('loses those of a node that has left', async () => {
     const first = here.enter(ada);
     there.enter(bob);

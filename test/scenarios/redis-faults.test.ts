@@ -22,8 +22,8 @@ let redis: TestRedis;
 let people: Client[];
 let products: Product[];
 let random: Random;
-let isOver = false;
 let driving: Promise<unknown>;
+const run = { isOver: false };
 const done = { queries: 0, commands: 0, slow: 0 };
 
 beforeAll(async () => {
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  isOver = true;
+  run.isOver = true;
   await driving;
   await server.stop();
   await redis.stop();
@@ -64,7 +64,7 @@ async function isRedisHere(): Promise<boolean> {
 }
 
 async function drive(client: Client) {
-  while (!isOver) {
+  while (!run.isOver) {
     if (random.isTrue(0.2)) await reprice(products.find(({ owner }) => owner === client)!);
     else if (random.isTrue(0.1)) await list(client);
     else await look(client, random.pick(products));
