@@ -1,4 +1,4 @@
-// Wires the queries to the answers that are kept for all nodes.
+// Wires the queries to the answers that are cached for all nodes.
 import type { Logger } from 'pino';
 import type { Append, EventLog } from './kernel/event-log.ts';
 import { createCacheRefresher } from './kernel/cache-refresher.ts';
@@ -36,7 +36,7 @@ function uncached(queries: Queries): CachedSide {
 
 type CachedSide = {
   readonly queries: ReadQueries;
-  /** How often a kept answer was given, was not there, or was there and too old. */
+  /** How often a cached answer was given, was not there, or was there and too old. */
   readonly counts?: CachedReads['counts'];
   readonly start: () => void;
   readonly stop: () => Promise<void>;
@@ -56,7 +56,7 @@ function createCachedSide(cache: AnswerCache, parts: CachedSideParts): CachedSid
     clock,
     onStatus: (status) => logger[status.error ? 'warn' : 'debug'](status, 'recent changes'),
   });
-  const onFailure = (err: unknown) => logger.warn({ err }, 'an answer could not be kept');
+  const onFailure = (err: unknown) => logger.warn({ err }, 'an answer could not be cached');
 
   function rowsOf(projection: string) {
     const { positions, builds } = readSide.progress();

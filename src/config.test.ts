@@ -29,7 +29,7 @@ describe('an empty environment', () => {
       database: { engine: 'sqlite' },
       dataDirectory: './data',
       redisUrl: undefined,
-      keepsAnswers: false,
+      cachesAnswers: false,
       mail: { smtpUrl: undefined, from: 'Refold <refold@localhost>' },
       s3: undefined,
       metricsToken: undefined,
@@ -76,7 +76,7 @@ describe('the configuration', () => {
       database: { engine: 'sqlite' },
       dataDirectory: '/var/lib/refold',
       redisUrl: 'rediss://cache.example:6380/2',
-      keepsAnswers: false,
+      cachesAnswers: false,
       mail: { smtpUrl: 'smtps://post:word@mail.example', from: 'Shop <shop@example.com>' },
       s3: {
         endpoint: 'https://s3.example',
@@ -116,13 +116,13 @@ describe('the configuration', () => {
     expect(readConfig({ DATABASE_URL: url }).dataDirectory).toBe(directory);
   });
 
-  test('keeps answers in Redis where rows lie on another machine, too', () => {
+  test('caches answers in Redis where rows lie on another machine, too', () => {
     const postgres = { DATABASE_URL: 'postgres://db/refold' };
     const redis = { REDIS_URL: 'redis://cache:6379' };
-    const kept = [{}, postgres, redis, { ...postgres, ...redis }].map(
-      (given) => readConfig(given).keepsAnswers,
+    const cached = [{}, postgres, redis, { ...postgres, ...redis }].map(
+      (given) => readConfig(given).cachesAnswers,
     );
-    expect(kept).toEqual([false, false, false, true]);
+    expect(cached).toEqual([false, false, false, true]);
   });
 
   test.each(['postgres://user:word@db:5432/refold', 'postgresql://db/refold'])(

@@ -20,7 +20,7 @@ describe('nodes of one deployment', () => {
   function startNode(deployment = 'one', redisUrl: string | undefined = redis.url) {
     const node = { wakeUps: 0 };
     const side = openSharedSide({
-      config: { redisUrl, keepsAnswers: false },
+      config: { redisUrl, cachesAnswers: false },
       digest: () => deployment.padEnd(64, '0'),
       newId: () => Bun.randomUUIDv7(),
       wake: () => (node.wakeUps += 1),
@@ -79,7 +79,7 @@ describe('nodes of one deployment', () => {
 describe('a node without Redis', () => {
   test('is alone, and works all the same', async () => {
     const side = openSharedSide({
-      config: { redisUrl: undefined, keepsAnswers: true },
+      config: { redisUrl: undefined, cachesAnswers: true },
       queries: { those: 'of this node' },
     } as never);
     side.start();

@@ -17,7 +17,7 @@ import { createSharedCounts } from './storage/redis/rate-limit.ts';
 import { createSharedWakeUp } from './storage/shared-wake-up.ts';
 
 type SharedSideParts = CachedSideParts & {
-  readonly config: Pick<Config, 'redisUrl' | 'keepsAnswers'>;
+  readonly config: Pick<Config, 'redisUrl' | 'cachesAnswers'>;
   readonly digest: (kind: string, value: string) => string;
   readonly newId: NewId;
   /** Another node has committed something, as far as a hint can tell. */
@@ -26,7 +26,7 @@ type SharedSideParts = CachedSideParts & {
 
 /** Nothing is asked of the log, and nobody is woken, before `start`. */
 export function openSharedSide({ config, digest, newId, wake, ...parts }: SharedSideParts) {
-  const { redisUrl, keepsAnswers } = config;
+  const { redisUrl, cachesAnswers } = config;
   let isStarted = false;
   const wakeAll = () => {
     if (!isStarted) return;
@@ -34,7 +34,7 @@ export function openSharedSide({ config, digest, newId, wake, ...parts }: Shared
     cached.wake();
   };
   const nodes = redisUrl === undefined ? onItsOwn : openNodes(redisUrl, wakeAll);
-  const cached = openCachedSide(keepsAnswers ? nodes.cache : undefined, parts);
+  const cached = openCachedSide(cachesAnswers ? nodes.cache : undefined, parts);
 
   function openNodes(url: string, wake: () => void): Nodes {
     const redis = openRedis(url, reportTo(parts.logger));

@@ -25,7 +25,7 @@ function refreshing(refresh = async () => {}) {
   return { ...refresher, refreshed, failures };
 }
 
-describe('bringing kept answers up to date', () => {
+describe('bringing cached answers up to date', () => {
   test('waits until the rows have come that far, and happens once', () => {
     const { changed, reached, refreshed } = refreshing();
     changed([streamOf('a'), streamOf('b')], at(5));

@@ -1,4 +1,4 @@
-// Brings kept answers up to date once the rows have changed, so that what is read often is not read anew
+// Brings cached answers up to date once the rows have changed, so that what is read often is not read anew
 // by every node. A hint: what is missed here is read from the rows by whoever asks next.
 import type { CachedReads, Question } from './cached-reads.ts';
 import type { Position, StreamName } from './stream.ts';

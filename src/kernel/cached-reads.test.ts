@@ -117,16 +117,17 @@ async function startNode({ log, rows }: World, keyring = keysInMemory().keyring(
 
 type Node = Awaited<ReturnType<typeof startNode>>;
 
-const isKept = (name: string) => async () => (await raw.exists(`here:answer:counts:${name}`)) === 1;
+const isCached = (name: string) => async () =>
+  (await raw.exists(`here:answer:counts:${name}`)) === 1;
 
-describe('an answer that is kept', () => {
+describe('a cached answer', () => {
   async function prepared() {
     const all = world();
     await all.append('a');
     all.project();
     const nodes = [await startNode(all), await startNode(all)] as const;
     expect(await nodes[0].read(all.question('a'))).toEqual({ events: 1, build: 1 });
-    await until(isKept('1:a'));
+    await until(isCached('1:a'));
     return { ...all, nodes };
   }
 
@@ -180,7 +181,7 @@ describe('an answer that is kept', () => {
     expect(await nodes[1].read(question('a'))).toEqual({ events: 1, build: 2 });
   });
 
-  test('is brought up to date where it is kept, and nowhere else', async () => {
+  test('is brought up to date where it is cached, and nowhere else', async () => {
     const { nodes, append, project, question } = await prepared();
     await append('a');
     await append('b');
@@ -190,10 +191,10 @@ describe('an answer that is kept', () => {
     await nodes[0].refresh(question('b'));
     expect(await nodes[1].read(question('a'))).toEqual({ events: 2, build: 1 });
     expect(nodes[1].counts()).toEqual({ hits: 1, misses: 0, outdated: 0 });
-    expect(await isKept('1:b')()).toBe(false);
+    expect(await isCached('1:b')()).toBe(false);
   });
 
-  test('tells that there is nothing any more, but nothing is kept of what never was', async () => {
+  test('tells that there is nothing any more, but nothing is cached of what never was', async () => {
     const { nodes, question } = await prepared();
     const gone = { ...question('a'), ask: absentAt(question('a')) };
     await nodes[0].read({ ...gone, name: 'never' });
@@ -201,7 +202,7 @@ describe('an answer that is kept', () => {
     await nodes[0].refresh(gone);
     expect(await nodes[1].read(gone)).toBeUndefined();
     expect(nodes[1].counts()).toMatchObject({ hits: 1, misses: 0 });
-    expect(await isKept('1:never')()).toBe(false);
+    expect(await isCached('1:never')()).toBe(false);
   });
 
   function absentAt({ ask }: Question<Value>) {
@@ -210,7 +211,7 @@ describe('an answer that is kept', () => {
 });
 
 describe('an answer found while the rows went on', () => {
-  test('is kept if they went on with something else, and not otherwise', async () => {
+  test('is cached if they went on with something else, and not otherwise', async () => {
     const all = world();
     const node = await startNode(all);
     for (const id of ['a', 'b', 'c']) await all.append(id);
@@ -228,12 +229,12 @@ describe('an answer found while the rows went on', () => {
       ask: () => ({ ...asked('b', 2).ask(), before: { ...at(2), build: '0' } }),
     });
     await node.read(asked('a', 2));
-    await until(isKept('1:a'));
-    expect([await isKept('1:b')(), await isKept('1:c')()]).toEqual([false, false]);
+    await until(isCached('1:a'));
+    expect([await isCached('1:b')(), await isCached('1:c')()]).toEqual([false, false]);
   });
 });
 
-describe('what is kept about a person', () => {
+describe('what is cached about a person', () => {
   const name = 'Ada Lovelace of Marylebone';
 
   test('cannot be read in Redis, and by nobody once their key is gone', async () => {
@@ -249,7 +250,7 @@ describe('what is kept about a person', () => {
     });
     const node = await startNode(all, keys.keyring());
     await node.read(asked({ name }));
-    await until(isKept('1:ada'));
+    await until(isCached('1:ada'));
     expect(JSON.stringify(await server.contents())).not.toContain('Lovelace');
     expect(await node.read(asked({}))).toEqual({ name } as never);
 
@@ -268,7 +269,7 @@ describe('whatever happens to Redis and in whatever order nodes hear of things',
   const rounds = 3_000;
 
   test('nobody sees what is older than their node knows, or has shown before', async () => {
-    const random = seededRandom('answers that are kept');
+    const random = seededRandom('cached answers');
     const all = world();
     const nodes = [await startNode(all), await startNode(all), await startNode(all)];
     const shown = nodes.map(() => new Map<string, Value>());

@@ -1,21 +1,25 @@
-// Answers of the read models, kept where all nodes find them. A kept answer is a fact about the past that
+// Answers of the read models, cached where all nodes find them. A cached answer is a fact about the past that
 // never becomes false: so the rows answered at this position of the log with this hash. Whether it still
 // holds is judged by this node alone, from what it has seen of the log itself. So nothing depends on what
-// the cache has forgotten, kept too long or got back from a copy of last week.
+// the cache has forgotten, held too long or got back from a copy of last week.
 import type { Keyring } from './keyring.ts';
 import { UnknownPerson } from './keyring.ts';
 import type { RecentChanges } from './recent-changes.ts';
 import { logStart, type Position } from './stream.ts';
 
 /** What the rows answered when they stood at a position; the hash tells of which history. */
-export type Kept = { readonly position: Position; readonly hash: string; readonly text: string };
+export type CachedAnswer = {
+  readonly position: Position;
+  readonly hash: string;
+  readonly text: string;
+};
 
-/** Port to where answers are kept. Nothing here fails: a cache that is away has nothing. */
+/** Port to where answers are cached. Nothing here fails: a cache that is away has nothing. */
 export type AnswerCache = {
-  readonly get: (key: string) => Promise<Kept | undefined>;
+  readonly get: (key: string) => Promise<CachedAnswer | undefined>;
   readonly has: (key: string) => Promise<boolean>;
-  /** Keeps it, unless what is there is as new. */
-  readonly put: (key: string, kept: Kept) => Promise<void>;
+  /** Stores it, unless what is there is as new. */
+  readonly put: (key: string, answer: CachedAnswer) => Promise<void>;
 };
 
 /** Where the rows of a projection stood, and which making of them it was. */
@@ -34,7 +38,7 @@ export type Question<Value> = {
   readonly name: string;
   /** The stream, or the category of streams, whose events alone can change the answer. */
   readonly subject: string;
-  /** Whom the answer tells about: it is kept sealed under their key, and is lost with it. */
+  /** Whom the answer tells about: it is sealed under their key, and is lost with it. */
   readonly person?: string;
   readonly ask: () => Promise<Found<Value>> | Found<Value>;
 };
@@ -62,7 +66,7 @@ export function createCachedReads({ cache, changes, rowsOf, ...parts }: CachedRe
     return Math.max(rowsOf(projection)?.position ?? 0, answeredFrom.get(projection) ?? 0);
   }
 
-  function holds({ position, hash }: Kept, subject: string, floor: number): boolean {
+  function holds({ position, hash }: CachedAnswer, subject: string, floor: number): boolean {
     return (
       changes.head() >= floor &&
       changes.hashAt(position) === hash &&
@@ -81,7 +85,7 @@ export function createCachedReads({ cache, changes, rowsOf, ...parts }: CachedRe
     return typeof opened === 'string' ? opened : undefined;
   }
 
-  async function keep<Value>(question: Question<Value>, found: Found<Value>): Promise<void> {
+  async function store<Value>(question: Question<Value>, found: Found<Value>): Promise<void> {
     const { value, before, after } = found;
     const { position, build } = after;
     const hash = changes.hashAt(position);
@@ -109,20 +113,20 @@ export function createCachedReads({ cache, changes, rowsOf, ...parts }: CachedRe
     const rows = rowsOf(question.projection);
     if (!rows) return undefined;
     const key = keyOf(question, rows.build);
-    const kept = await cache.get(key);
-    if (!kept) return undefined;
-    if (!holds(kept, question.subject, floor)) {
+    const cached = await cache.get(key);
+    if (!cached) return undefined;
+    if (!holds(cached, question.subject, floor)) {
       counts.outdated += 1;
       return undefined;
     }
-    const text = await open(key, question, kept.text);
+    const text = await open(key, question, cached.text);
     return text === undefined ? undefined : { value: (JSON.parse(text) ?? undefined) as Value };
   }
 
   return {
     counts: () => ({ ...counts }),
 
-    /** An answer no older than this node knows the rows to be, kept or new. */
+    /** An answer no older than this node knows the rows to be, cached or new. */
     async read<Value>(question: Question<Value>): Promise<Value | undefined> {
       const recalled = await recall(question, floorOf(question.projection));
       if (recalled) {
@@ -131,16 +135,16 @@ export function createCachedReads({ cache, changes, rowsOf, ...parts }: CachedRe
       }
       counts.misses += 1;
       const found = await askRows(question);
-      // What is not there is not kept: whoever asks for ids at random would fill the cache with them.
-      if (found.value !== undefined) void keep(question, found);
+      // What is not there is not cached: whoever asks for ids at random would fill the cache with them.
+      if (found.value !== undefined) void store(question, found);
       return found.value;
     },
 
-    /** Keeps a new answer in the place of an older one, if there is one. */
+    /** Puts a new answer in the place of an older one, if there is one. */
     async refresh(question: Question<unknown>): Promise<void> {
       const rows = rowsOf(question.projection);
       if (!rows || !(await cache.has(keyOf(question, rows.build)))) return;
-      await keep(question, await question.ask());
+      await store(question, await question.ask());
     },
   };
 }

@@ -1,5 +1,5 @@
-// What the newest events have touched: the memory by which a node judges whether an answer that was
-// kept somewhere still holds. It follows the log from the moment it starts and knows a window of it, not more.
+// What the newest events have touched: the memory by which a node judges whether a cached
+// answer still holds. It follows the log from the moment it starts and knows a window of it, not more.
 import type { EventLog } from './event-log.ts';
 import { categoryOf, logStart, type Position, type StreamName } from './stream.ts';
 

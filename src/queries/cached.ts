@@ -1,4 +1,4 @@
-// The queries that are asked most often, answered from what is kept of earlier answers.
+// The queries that are asked most often, answered from the cache where it can be.
 import { productStream } from '../events/products.ts';
 import { userStream } from '../events/users.ts';
 import type { CachedReads, Found, Question, RowsAt } from '../kernel/cached-reads.ts';
@@ -17,7 +17,7 @@ type Parts = {
   readonly enter: () => void;
 };
 
-/** Straight from the rows, or from answers that are kept; what they give may have to be waited for. */
+/** Straight from the rows, or from cached answers; what they give may have to be waited for. */
 export type ReadQueries = Queries | ReturnType<typeof createCachedQueries>;
 
 export function createCachedQueries({ queries, reads, enter }: Parts) {
@@ -33,7 +33,7 @@ export function createCachedQueries({ queries, reads, enter }: Parts) {
   };
 }
 
-/** The question whose answer an event of a stream has changed, if it is one of those whose answers are kept. */
+/** The question whose answer an event of a stream has changed, if it is one of those whose answers are cached. */
 export function createQuestionOf({ queries, enter }: Omit<Parts, 'reads'>) {
   const { product, user } = questions(queries, enter);
   const kinds: Readonly<Record<string, (id: string) => Question<unknown>>> = {

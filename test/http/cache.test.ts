@@ -12,7 +12,7 @@ let ada: Awaited<ReturnType<typeof signUp>>;
 
 beforeAll(async () => {
   redis = await startRedis();
-  server = await startServer({ redisUrl: redis.url, keepsAnswers: true });
+  server = await startServer({ redisUrl: redis.url, cachesAnswers: true });
   ada = await signUp(server.url, { name: 'Ada of Marylebone' });
   await eventually(
     () => redisCheck(),
@@ -39,8 +39,8 @@ const newProduct = async (name: string) => {
   return data!;
 };
 
-/** Asks until the answer comes from where it is kept, and gives it. */
-async function kept<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+/** Asks until the answer comes from the cache, and gives it. */
+async function fromCache<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   for (;;) {
     const { hits } = counts();
     const answer = await ask();
@@ -48,12 +48,12 @@ async function kept<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   }
 }
 
-describe('an answer that is kept', () => {
+describe('a cached answer', () => {
   test('is the one that the rows give', async () => {
     const product = await newProduct('Mug ☕');
     const one = () => ada.client.products({ id: product.id }).get({ query: {} });
     const fromRows = await one();
-    const answer = await kept(one);
+    const answer = await fromCache(one);
     expect(answer.data).toEqual(fromRows.data!);
     expect(answer.data).toEqual(product);
     expect(answer.response.headers.get('etag')).toBe('"1"');
@@ -65,9 +65,9 @@ describe('an answer that is kept', () => {
       const { data } = await ada.client.products.get({ query });
       return data!.data.map(({ name }) => name);
     };
-    expect(await kept(page({ search: 'pot' }))).toEqual(['Pot C', 'Pot B', 'Pot A']);
-    expect(await kept(page({ search: 'pot', limit: 1, page: 2 }))).toEqual(['Pot B']);
-    expect(await kept(page({ search: 'pot a' }))).toEqual(['Pot A']);
+    expect(await fromCache(page({ search: 'pot' }))).toEqual(['Pot C', 'Pot B', 'Pot A']);
+    expect(await fromCache(page({ search: 'pot', limit: 1, page: 2 }))).toEqual(['Pot B']);
+    expect(await fromCache(page({ search: 'pot a' }))).toEqual(['Pot A']);
     await newProduct('Pot D');
     expect(await page({ search: 'pot' })()).toEqual(['Pot D', 'Pot C', 'Pot B', 'Pot A']);
   });
@@ -75,18 +75,18 @@ describe('an answer that is kept', () => {
   test('gives way to what its owner has changed, and to nothing once it is deleted', async () => {
     const { id } = await newProduct('Cup');
     const one = () => ada.client.products({ id }).get({ query: {} });
-    await kept(one);
+    await fromCache(one);
     await ada.client.products({ id }).patch({ price: 2 });
     expect((await one()).data?.price).toBe(2);
-    expect((await kept(one)).data?.price).toBe(2);
+    expect((await fromCache(one)).data?.price).toBe(2);
     await ada.client.products({ id }).delete();
     expect((await one()).status).toBe(404);
-    expect((await kept(one)).status).toBe(404);
+    expect((await fromCache(one)).status).toBe(404);
   });
 
   test('is brought up to date when the product is, before anybody asks', async () => {
     const { id } = await newProduct('Jug');
-    await kept(() => ada.client.products({ id }).get({ query: {} }));
+    await fromCache(() => ada.client.products({ id }).get({ query: {} }));
     await ada.client.products({ id }).patch({ price: 7 });
     await until(async () => {
       const contents = Object.entries(await redis.contents());
@@ -95,7 +95,7 @@ describe('an answer that is kept', () => {
   });
 
   test('about a person shows nothing of them in Redis', async () => {
-    const { data } = await kept(() => ada.client.profile.get());
+    const { data } = await fromCache(() => ada.client.profile.get());
     expect(data).toMatchObject({ name: 'Ada of Marylebone', email: ada.email });
     const contents = JSON.stringify(await redis.contents());
     expect(contents).toContain(ada.user.id);
@@ -125,7 +125,7 @@ describe('a server without its Redis', () => {
   });
 
   test('starts, serves and stops', async () => {
-    const alone = await startServer({ redisUrl: redis.url, keepsAnswers: true });
+    const alone = await startServer({ redisUrl: redis.url, cachesAnswers: true });
     try {
       const bob = await signUp(alone.url, { name: 'Bob' });
       expect((await bob.client.profile.get()).data?.name).toBe('Bob');
@@ -140,7 +140,7 @@ describe('a server without its Redis', () => {
       () => redisCheck(),
       ({ message }) => message === undefined,
     );
-    await kept(() => ada.client.profile.get());
+    await fromCache(() => ada.client.profile.get());
   });
 });
 

@@ -28,7 +28,7 @@ const done = { queries: 0, commands: 0, slow: 0 };
 
 beforeAll(async () => {
   redis = await startRedis();
-  server = await startServer({ redisUrl: redis.url, keepsAnswers: true });
+  server = await startServer({ redisUrl: redis.url, cachesAnswers: true });
   random = seededRandom('faults of Redis');
   people = await Promise.all(
     Array.from({ length: clients }, async () => ({

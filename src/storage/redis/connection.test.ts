@@ -94,6 +94,18 @@ describe('a connection to Redis', () => {
     await until(isUp);
   });
 
+  test('is left alone for longer each time it goes away soon after it came back', async () => {
+    const outages: number[] = [];
+    for (let outage = 0; outage < 4; outage += 1) {
+      const start = performance.now();
+      await redis.ask((client) => client.call('NOSUCH'));
+      await until(isUp);
+      outages.push(performance.now() - start);
+    }
+    for (const [index, ms] of outages.entries())
+      expect(ms).toBeGreaterThanOrEqual(240 * 2 ** index);
+  });
+
   test('runs a script after the server has forgotten it', async () => {
     const twice = redis.script<number>("return redis.call('INCRBY', KEYS[1], 2 * ARGV[1])");
     expect([await twice('n', 1), await twice('n', 2)]).toEqual([2, 6]);

@@ -9,6 +9,9 @@ const probeMs = 250;
 /** A server that answers nothing for so long may sit behind a connection that is dead without a word. */
 const probesUntilReconnect = 20;
 const reconnectMsMax = 1_000;
+/** Whoever goes away again before that has passed is left alone for longer each time. */
+const steadyMs = 10_000;
+const pauseMsMax = 4_000;
 
 export type RedisState = { readonly isUp: boolean; readonly reason?: string };
 
@@ -37,6 +40,9 @@ export function openRedis(
   let state: RedisState | undefined;
   let lastError: Error | undefined;
   let failedProbes = 0;
+  let upSince = 0;
+  let pauseMs = 0;
+  let pauseUntil = 0;
   let isClosed = false;
   let scripts = 0;
 
@@ -46,13 +52,22 @@ export function openRedis(
     onState(next);
   }
 
-  const away = (error: unknown) => become({ isUp: false, reason: reasonOf(error) });
+  function away(error: unknown) {
+    if (state?.isUp) {
+      const now = performance.now();
+      const isSteady = now - upSince > steadyMs;
+      pauseMs = isSteady ? 0 : Math.min(Math.max(probeMs, 2 * pauseMs), pauseMsMax);
+      pauseUntil = now + pauseMs;
+    }
+    become({ isUp: false, reason: reasonOf(error) });
+  }
 
   async function probe() {
-    if (state?.isUp || redis.status !== 'ready') return;
+    if (state?.isUp || redis.status !== 'ready' || performance.now() < pauseUntil) return;
     try {
       await redis.ping();
       failedProbes = 0;
+      upSince = performance.now();
       become({ isUp: true });
     } catch (error) {
       lastError = error as Error;
