@@ -200,7 +200,7 @@ export default defineConfig({
     ...layer('auth', { folders: ['kernel'], packages: [...runtime, 'lru-cache', 'p-limit'] }),
     ...layer('storage', {
       folders: ['kernel'],
-      packages: [...runtime, ...drizzle, 'bullmq', 'lru-cache', 'p-limit', 'postgres'],
+      packages: [...runtime, ...drizzle, 'bullmq', 'ioredis', 'lru-cache', 'p-limit', 'postgres'],
     }),
     ...layer('http', {
       folders: ['auth', 'commands', 'queries', 'events', 'kernel'],

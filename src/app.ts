@@ -37,6 +37,7 @@ import { createQueries } from './queries/index.ts';
 import type { ReadSideSettings } from './projector-worker.ts';
 import { openReadSide } from './read-side.ts';
 import { developmentSecrets } from './secrets.ts';
+import { openSharedSide } from './shared.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
@@ -69,6 +70,7 @@ export async function createApplication(config: Config, logger: Logger) {
     appended(durable, appends) {
       appendFailure = undefined;
       readSide.wake(durable);
+      shared.appended(appends, durable);
       if (live.feed.size() > 0) live.wakeUp.signal();
       followers.wakeFor(appends);
     },
@@ -80,53 +82,47 @@ export async function createApplication(config: Config, logger: Logger) {
   const commands = createMeasuredCommands(meters, { store, digest });
 
   const { closeReads, ...opened } = await openReadsAndJobs(config, secrets, log, logger);
-  const { readSide, queries, enter } = opened;
+  const { readSide, enter } = opened;
   const images = openImages({ ...opened, config, digest, logger, head: log.head });
-  const shared = { store, commands, digest, queries, images, newId, logger, config };
-  const followers = await createFollowers({ ...storage, ...opened, ...shared });
+  const common = { ...opened, store, commands, images, config, digest, keyring, newId, logger };
+  const shared = openSharedSide({ ...common, log: watchedLog, wake: () => live.wakeUp.signal() });
+  const followers = await createFollowers({ ...storage, ...common });
 
-  const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
-  const recentRoles = await rolesChangedRecently(store);
-  const tokens = createTokens(secrets.jwt, newId);
-  const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
-  await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
-
-  const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
-
+  const accounts = await openAccounts({ store, commands, vault, keyEncryption, secrets });
+  const { sessions, recentRoles, tokens, tokenReuse } = accounts;
   const tickets = createTickets<User>();
   const access = createAccess({ tokens, sessions, tickets, recentRoles });
-  const live = createLive({ ...shared, tickets, access, log: watchedLog, endOfTurn });
+  const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
   live.feed.start();
+  shared.start();
   followers.start();
   await tokenReuse.settle(newId());
 
   const edge: Edge = {
-    ...shared,
+    ...common,
+    queries: shared.queries,
     access,
     live,
-    registration,
+    ...accounts,
     passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
-    sessions,
-    tokenReuse,
-    tokens,
     freshness: createFreshness({ ...readSide, enter }, await log.head()),
     once: createOnce({ vault, keyring, digest, clock }),
-    limits: createLimits(config.rateLimits, meters.requests.refused),
+    limits: createLimits(config.rateLimits, meters.requests.refused, shared.counts),
     refused: meters.requests.refused,
+    presence: shared.presence,
+    nameOf: live.nameIfKnown,
     noteRole: (userId, role) => recentRoles.set(userId, role),
     isProduction: config.isProduction,
   };
   const http = createMonitoredHttp({
+    ...common,
     edge,
-    logger,
     meters,
-    readSide,
     jobs: followers.effects,
     writerFailure: () => writerFailure ?? appendFailure,
-    others: followers.checks,
+    others: [...followers.checks, ...shared.checks],
     followers: followers.all,
-    config,
     version,
   });
   const pruning = pruneRegularly(vault, tokenReuse, logger);
@@ -138,6 +134,7 @@ export async function createApplication(config: Config, logger: Logger) {
     images,
     readSide,
     followers,
+    shared,
 
     listen() {
       http.listen({ port: config.port, hostname: config.host });
@@ -155,6 +152,7 @@ export async function createApplication(config: Config, logger: Logger) {
       await live.feed.stop();
       await stopServing(http.server);
       await followers.stop();
+      await shared.stop();
       await store.idle();
       await edge.freshness.caughtUp(await log.head());
       await closeReads();
@@ -196,6 +194,25 @@ function createMeasuredCommands(
   const cache = meters.caches.watch('states', states);
   const store = meters.log.watchStore(parts.store);
   return meters.commands.watch(createCommands({ ...parts, store, cache, clock, newId }));
+}
+
+type AccountParts = {
+  readonly store: EventStore;
+  readonly commands: Commands;
+  readonly vault: Vault;
+  readonly keyEncryption: KeyEncryption;
+  readonly secrets: Secrets;
+};
+
+/** How people come in; what a crash left half done is finished first. */
+async function openAccounts({ store, commands, vault, keyEncryption, secrets }: AccountParts) {
+  const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
+  const recentRoles = await rolesChangedRecently(store);
+  const tokens = createTokens(secrets.jwt, newId);
+  const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
+  await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
+  const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
+  return { sessions, recentRoles, tokens, registration, tokenReuse };
 }
 
 /** The projector, and the queries on its rows. */

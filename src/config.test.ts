@@ -29,6 +29,7 @@ describe('an empty environment', () => {
       database: { engine: 'sqlite' },
       dataDirectory: './data',
       redisUrl: undefined,
+      cachesAnswers: false,
       mail: { smtpUrl: undefined, from: 'Refold <refold@localhost>' },
       s3: undefined,
       metricsToken: undefined,
@@ -75,6 +76,7 @@ describe('the configuration', () => {
       database: { engine: 'sqlite' },
       dataDirectory: '/var/lib/refold',
       redisUrl: 'rediss://cache.example:6380/2',
+      cachesAnswers: false,
       mail: { smtpUrl: 'smtps://post:word@mail.example', from: 'Shop <shop@example.com>' },
       s3: {
         endpoint: 'https://s3.example',
@@ -112,6 +114,15 @@ describe('the configuration', () => {
     ['./data', './data'],
   ])('reads the database %s as the directory %s', (url, directory) => {
     expect(readConfig({ DATABASE_URL: url }).dataDirectory).toBe(directory);
+  });
+
+  test('caches answers in Redis where rows lie on another machine, too', () => {
+    const postgres = { DATABASE_URL: 'postgres://db/refold' };
+    const redis = { REDIS_URL: 'redis://cache:6379' };
+    const cached = [{}, postgres, redis, { ...postgres, ...redis }].map(
+      (given) => readConfig(given).cachesAnswers,
+    );
+    expect(cached).toEqual([false, false, false, true]);
   });
 
   test.each(['postgres://user:word@db:5432/refold', 'postgresql://db/refold'])(

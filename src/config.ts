@@ -98,6 +98,8 @@ export type Config = {
   readonly dataDirectory: string;
   /** Undefined: everything shared lies in this process. */
   readonly redisUrl: string | undefined;
+  /** Whether answers are cached in Redis: only where reading rows is a trip to another machine, too. */
+  readonly cachesAnswers: boolean;
   /** Without a server, development prints mail and anything else sends none. */
   readonly mail: { readonly smtpUrl: string | undefined; readonly from: string };
   /** Undefined: files are kept in the data directory. */
@@ -181,6 +183,7 @@ function toConfig(values: Environment): Config {
     host: values.HOST,
     ...databaseOf(values.DATABASE_URL),
     redisUrl: values.REDIS_URL,
+    cachesAnswers: values.REDIS_URL !== undefined && values.DATABASE_URL.startsWith('postgres'),
     mail: { smtpUrl: values.SMTP_URL, from: values.MAIL_FROM },
     s3: s3Of(values),
     metricsToken: values.METRICS_TOKEN,

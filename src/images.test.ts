@@ -14,7 +14,8 @@ const parked = {
 
 /** Asks whether the read model shows every image, given what the projector tells of itself. */
 async function isComplete(told: Partial<Progress>, isThere = true): Promise<boolean> {
-  const progress = { applied: 7 as Position, positions: {}, outdated: [], parked: [], ...told };
+  const nothing = { positions: {}, builds: {}, outdated: [], parked: [] };
+  const progress = { applied: 7 as Position, ...nothing, ...told };
   const images = openImages({
     config: { s3: undefined, dataDirectory: '/nowhere' },
     digest: (kind, value) => kind + value,

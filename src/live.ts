@@ -28,12 +28,23 @@ type LiveParts = {
 /** The feed starts with its first follower; `wakeUp` tells it that the log has grown. */
 export function createLive(parts: LiveParts) {
   const { log, store, commands, config, logger, tickets, access, endOfTurn } = parts;
+  async function nameOf(userId: string): Promise<string> {
+    const { state } = await commands.users.load(userId);
+    return state.status === 'registered' ? reveal(state.name) : '';
+  }
+
+  async function nameIfKnown(userId: string): Promise<string | undefined> {
+    try {
+      return await nameOf(userId);
+    } catch (err) {
+      logger.warn({ err, userId }, 'how somebody on another node is called cannot be found out');
+      return undefined;
+    }
+  }
+
   const open = entryOpener({
     store,
-    async nameOf(userId) {
-      const { state } = await commands.users.load(userId);
-      return state.status === 'registered' ? reveal(state.name) : '';
-    },
+    nameOf,
     onBroken: ({ position }, err) =>
       logger.error({ position, err }, 'an event that nobody can follow was left out'),
   });
@@ -55,5 +66,5 @@ export function createLive(parts: LiveParts) {
     head: log.head,
     read: pageReader(log, open, endOfTurn),
   };
-  return { ...live, wakeUp };
+  return { ...live, wakeUp, nameIfKnown };
 }

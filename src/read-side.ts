@@ -29,9 +29,15 @@ export async function openReadSide(
 ) {
   const worker = startWorker();
   let status: SubscriptionStatus = { state: 'catching-up' };
-  let progress: Progress = { applied: 0 as Position, positions: {}, outdated: [], parked: [] };
+  let progress: Progress = {
+    applied: 0 as Position,
+    positions: {},
+    builds: {},
+    outdated: [],
+    parked: [],
+  };
   let waiters: Waiter[] = [];
-  let onProgress: () => void = () => {};
+  const onProgress: (() => void)[] = [];
   const rebuilding = new Map<string, Rebuilding>();
 
   function become(next: SubscriptionStatus) {
@@ -51,7 +57,7 @@ export async function openReadSide(
     if (news.event === 'status') become(news.status);
     if (news.event !== 'progress') return;
     ({ progress } = news);
-    onProgress();
+    for (const callback of onProgress) callback();
     settle(({ position }) => position <= progress.applied);
   }
 
@@ -77,7 +83,7 @@ export async function openReadSide(
     status: () => status,
     /** Calls back whenever there are newer rows. */
     onProgress(callback: () => void) {
-      onProgress = callback;
+      onProgress.push(callback);
     },
     progress: () => progress,
     rebuilding: rebuilding as ReadonlyMap<string, Rebuilding>,

@@ -69,7 +69,7 @@ type Socket = Bun.ServerWebSocket<Handlers>;
 
 export function chatSocketHttp(edge: Edge) {
   const { access, live, commands } = edge;
-  const rooms = createChatRooms();
+  const rooms = createChatRooms(edge);
   const quota = createQuota(messagesMax, messagesMs);
   return new Elysia({ name: 'http.chat-socket' }).use(access).get(
     '/ws/chat/:room',

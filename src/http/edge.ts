@@ -9,7 +9,8 @@ import type { EventStore } from '../kernel/event-store.ts';
 import type { CommandContext } from '../kernel/handle-command.ts';
 import type { NewId } from '../kernel/time.ts';
 import type { Position, Version } from '../kernel/stream.ts';
-import type { Queries } from '../queries/index.ts';
+import type { Presence } from '../kernel/presence.ts';
+import type { ReadQueries } from '../queries/cached.ts';
 import type { Access } from './access.ts';
 import type { Freshness } from './freshness.ts';
 import type { CommandIdentity, Once } from './idempotency.ts';
@@ -22,7 +23,7 @@ import type { Tokens } from './tokens.ts';
 export type Edge = {
   readonly access: Access;
   readonly commands: Commands;
-  readonly queries: Queries;
+  readonly queries: ReadQueries;
   readonly store: Pick<EventStore, 'readStream' | 'holderOf'>;
   readonly digest: (kind: string, value: string) => string;
   readonly registration: Registration;
@@ -36,6 +37,9 @@ export type Edge = {
   readonly limits: Limits;
   readonly live: Live;
   readonly images: Images;
+  readonly presence: Presence;
+  /** How somebody is called; undefined when that cannot be found out now. */
+  readonly nameOf: (userId: string) => Promise<string | undefined>;
   readonly newId: NewId;
   /** Notes that a limit has refused somebody. */
   readonly refused: (limit: LimitName) => void;

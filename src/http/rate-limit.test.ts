@@ -1,7 +1,13 @@
-import { describe, expect, test } from 'bun:test';
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import type { Context } from 'elysia-rate-limit';
+import { openRedis, type RedisConnection } from '../storage/redis/connection.ts';
+import { createSharedCounts } from '../storage/redis/rate-limit.ts';
+import { startRedis, type TestRedis } from '../testing/redis.ts';
+import { until } from '../testing/until.ts';
 import { slidingWindow } from './rate-limit.ts';
 
 const minute = 60_000;
+const patientMs = 10_000;
 
 /** Counts at a time of the given minute, and answers what the library compares with the maximum. */
 function counting() {
@@ -69,5 +75,68 @@ describe('the sliding window', () => {
     expect([await count(10, 'ada'), await count(10, 'bob')]).toEqual([1, 2]);
     await window.reset();
     expect([await count(10, 'ada'), await count(10, 'bob')]).toEqual([1, 1]);
+  });
+});
+
+describe('a window of several nodes', () => {
+  let server: TestRedis;
+  let nodes: RedisConnection[];
+  let windows: Context[];
+
+  beforeEach(async () => {
+    server = await startRedis();
+    nodes = [1, 2].map(() => openRedis(server.url, () => {}, patientMs));
+    await until(() => nodes.every((node) => node.state().isUp));
+    await until(() => Date.now() % minute < minute - 5_000); // what follows lies within one window
+    windows = nodes.map((node) => slidingWindow(createSharedCounts(node, 'limit', minute)));
+    for (const window of windows) window.init({ max: 3 } as never);
+  });
+
+  afterEach(async () => {
+    for (const node of nodes) await node.close();
+    await server.stop();
+  });
+
+  const count = async (node: number) => (await windows[node]!.increment('ada')).count;
+
+  /** Counts on a node until the number is one that can come from what all have counted. */
+  const countsAtLeast = (node: number, least: number) =>
+    until(async () => (await count(node)) >= least);
+
+  test('counts the requests of all', async () => {
+    expect([await count(0), await count(1), await count(0)]).toEqual([1, 2, 3]);
+  });
+
+  test('says when there is room again', async () => {
+    for (let request = 0; request < 6; request += 1) await count(request % 2);
+    const before = Date.now();
+    const { nextReset } = await windows[0]!.increment('ada');
+    expect(nextReset.getTime()).toBeGreaterThan(before);
+    expect(nextReset.getTime()).toBeLessThanOrEqual(before + 2 * minute);
+  });
+
+  test('is that of each alone while Redis is away, with what it has counted itself', async () => {
+    for (const node of [0, 0, 1]) await count(node);
+    await server.kill();
+    await until(() => nodes.every((node) => !node.state().isUp));
+    expect([await count(0), await count(1)]).toEqual([3, 2]);
+    await server.restart();
+    await until(() => nodes.every((node) => node.state().isUp));
+    await countsAtLeast(1, 4);
+  });
+
+  test('forgets nothing that the node has counted when Redis forgets all', async () => {
+    for (let request = 0; request < 5; request += 1) await count(0);
+    await server.flush();
+    expect(await count(0)).toBe(6);
+    expect(await count(1)).toBe(2);
+  });
+
+  test('takes back and forgets for all', async () => {
+    await count(0);
+    await windows[0]!.decrement('ada');
+    expect(await count(1)).toBe(1);
+    await windows[1]!.reset('ada');
+    expect(await count(0)).toBe(1);
   });
 });

@@ -27,6 +27,7 @@ export type StartParts = {
 
 export type Running = {
   readonly projection: Projection;
+  readonly build: string;
   position: Position;
   parked: ParkedEvent[];
 };
@@ -40,13 +41,17 @@ export async function startProjections(
   const checkpoints = await readModel.checkpoints();
   const parked = await readModel.parked();
   const isCurrent = ({ name, version }: Projection) => checkpoints.get(name)?.version === version;
-  const running = projections.filter(isCurrent).map((projection) => ({
+  const started = projections.filter(isCurrent).map((projection) => ({
     projection,
     position: checkpoints.get(projection.name)?.position ?? logStart,
     parked: parked.filter((one) => one.projection === projection.name),
   }));
   await refuseShortenedLog(parts);
-  for (const one of running) await retryParked(parts, one);
+  for (const one of started) await retryParked(parts, one);
+  const builds = await readModel.checkpoints();
+  const running = started.map((one) =>
+    Object.assign(one, { build: builds.get(one.projection.name)?.build ?? '' }),
+  );
   const outdated = projections.filter((one) => !isCurrent(one)).map(({ name }) => name);
   return { running, outdated };
 }
@@ -69,7 +74,7 @@ export async function refuseShortenedLog({
 /** Parked events get another chance whenever a projector starts, in the order of the log. */
 async function retryParked(
   { log, registry, keyring, readModel }: StartParts,
-  one: Running,
+  one: Omit<Running, 'build'>,
 ): Promise<void> {
   const stillParked = new Set<string>();
   for (const parked of one.parked.slice()) {

@@ -48,9 +48,11 @@ describe('a projector', () => {
     await side.catchUp();
     expect(names()).toEqual(['Ada']);
     expect(prices()).toEqual([1]);
+    const build = expect.stringMatching(/^[0-9a-f-]{36}$/);
     expect(side.progress()).toEqual({
       applied: at(2),
       positions: { users: at(2), products: at(2), messages: at(2) },
+      builds: { users: build, products: build, messages: build },
       outdated: [],
       parked: [],
     });
@@ -168,9 +170,14 @@ describe('a projector', () => {
 
     test('tries parked events again when it starts, in the order of the log', async () => {
       await side.catchUp();
+      const builds = side.progress()!.builds;
       side.run("UPDATE products SET id = 'ghost' WHERE id = 'mug'");
       side.restart();
       await side.catchUp();
+      const { products: build, ...others } = side.progress()!.builds;
+      expect(builds).toMatchObject(others);
+      expect(build).not.toBe(builds['products']!);
+      expect(await side.builds()).toContain(`products ${build}`);
       expect(await side.parked()).toEqual([]);
       expect(side.progress()?.parked).toEqual([]);
       expect(prices()).toEqual([6]);

@@ -25,6 +25,8 @@ export type ProjectorParts = StartParts & {
 export type Progress = {
   readonly applied: Position;
   readonly positions: Readonly<Record<string, Position>>;
+  /** Which making of its rows each projection has; see `Checkpoint`. */
+  readonly builds: Readonly<Record<string, string>>;
   readonly outdated: readonly string[];
   readonly parked: readonly ParkedEvent[];
 };
@@ -92,6 +94,7 @@ export function createProjector(parts: ProjectorParts) {
       positions: Object.fromEntries(
         active.map(({ projection, position }) => [projection.name, position]),
       ),
+      builds: Object.fromEntries(active.map(({ projection, build }) => [projection.name, build])),
       outdated,
       parked: active.flatMap(({ parked }) => parked),
     });

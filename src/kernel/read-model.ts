@@ -3,7 +3,12 @@ import type { RowChange } from './projection.ts';
 import type { Position, StreamName } from './stream.ts';
 import type { Timestamp } from './time.ts';
 
-export type Checkpoint = { readonly version: number; readonly position: Position };
+export type Checkpoint = {
+  readonly version: number;
+  readonly position: Position;
+  /** Names the making of these rows: another one after a rebuild, and after parked events were made good. */
+  readonly build: string;
+};
 
 /** The changes that one event makes to one projection's rows. */
 export type Step = {

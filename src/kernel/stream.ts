@@ -21,3 +21,8 @@ export function streamNamer(category: string) {
 export function idOf(stream: StreamName): string {
   return stream.slice(stream.indexOf('-') + 1);
 }
+
+/** The part before the first dash: what kind of subject the stream is about. */
+export function categoryOf(stream: StreamName): string {
+  return stream.slice(0, stream.indexOf('-'));
+}

@@ -6,6 +6,8 @@ export const checkpoints = table('checkpoints', {
   projection: id('projection').primaryKey(),
   version: count('version').notNull(),
   position: count('position').notNull(),
+  /** Another one whenever the rows change by something else than the next events; none for rows of old. */
+  build: id('build'),
 });
 
 export const parkedEvents = table(

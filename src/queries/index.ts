@@ -1,4 +1,5 @@
 import { chatQueries } from './chat.ts';
+import { checkpointQueries } from './checkpoints.ts';
 import { notificationQueries } from './notifications.ts';
 import { productQueries } from './products.ts';
 import type { ReadDb } from './read-db.ts';
@@ -12,5 +13,6 @@ export function createQueries(reads: ReadDb) {
     products: productQueries(reads),
     chat: chatQueries(reads),
     notifications: notificationQueries(reads),
+    checkpoints: checkpointQueries(reads),
   };
 }

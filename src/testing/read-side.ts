@@ -14,6 +14,7 @@ import { countingIds } from './clock.ts';
 import { temporaryDirectory } from './directory.ts';
 import { keysInMemory } from './keys.ts';
 import { appendOf } from './log.ts';
+import { withoutBuild } from './rows.ts';
 
 /** A log in memory and its read models in a real SQLite file of their own. */
 export function readSide(projections: readonly Projection[], log: EventLog = createMemoryLog()) {
@@ -86,12 +87,19 @@ export function readSide(projections: readonly Projection[], log: EventLog = cre
     rebuild: (chosen = projections) => beside(chosen),
     /** Builds beside as far as a position, and is interrupted there. */
     rebuildTo: (position: number, chosen = projections) => beside(chosen, position),
-    /** Every row and checkpoint as it lies in the file. */
+    builds: async () =>
+      [...(await readModel.checkpoints())].map(
+        ([projection, { build }]) => `${projection} ${build}`,
+      ),
+    /** Every row and checkpoint as it lies in the file, but for the names of the builds, which differ. */
     dump: () =>
       Object.fromEntries(
         ['checkpoints', 'parked_events', ...namesOf(projections)].map((table) => [
           table,
-          rows.query<object, []>(`SELECT * FROM "${table}" ORDER BY 1, 2`).all(),
+          rows
+            .query<Record<string, unknown>, []>(`SELECT * FROM "${table}" ORDER BY 1, 2`)
+            .all()
+            .map(withoutBuild),
         ]),
       ),
     rowsOf: <Row = Record<string, unknown>>(table: SQLiteTable): Row[] =>

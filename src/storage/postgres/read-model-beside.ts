@@ -203,7 +203,8 @@ async function lockTables(transaction: Transaction, schema: string, tables: read
 async function moveProgress(transaction: Transaction, live: string, beside: string, name: string) {
   await transaction.unsafe(
     `INSERT INTO "${live}".checkpoints SELECT * FROM "${beside}".checkpoints WHERE projection = $1
-     ON CONFLICT (projection) DO UPDATE SET version = excluded.version, position = excluded.position`,
+     ON CONFLICT (projection) DO UPDATE
+     SET version = excluded.version, position = excluded.position, build = excluded.build`,
     [name],
   );
   await transaction.unsafe(`DELETE FROM "${live}".parked_events WHERE projection = $1`, [name]);

@@ -5,6 +5,7 @@ import type { PgTable } from 'drizzle-orm/pg-core';
 import postgres, { type PostgresError, type TransactionSql } from 'postgres';
 import type { RowChange } from '../../kernel/projection.ts';
 import {
+  type Checkpoint,
   CheckpointMoved,
   keptText,
   type ParkedEvent,
@@ -47,7 +48,7 @@ export type PostgresReadModelParts = {
   readonly fence?: (transaction: Transaction) => Promise<void>;
 };
 
-type CheckpointRow = { projection: string; version: number; position: Position };
+type CheckpointRow = Checkpoint & { readonly projection: string };
 type Change = {
   readonly projection: string;
   readonly position: Position;
@@ -74,10 +75,16 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
       WHERE projection = ${projection} AND position = ${from}`;
   }
 
+  function nameBuild(transaction: Transaction, projection: string) {
+    return transaction`
+      UPDATE ${checkpoints} SET build = ${crypto.randomUUID()} WHERE projection = ${projection}`;
+  }
+
   async function keepParked(transaction: Transaction, batches: readonly ProjectionBatch[]) {
     const parked = batches.flatMap((batch) => batch.parked.map(toRow));
     if (parked.length > 0) await transaction`INSERT INTO ${parkedEvents} ${transaction(parked)}`;
     for (const { projection, unparked } of batches) {
+      if (unparked.length > 0) await nameBuild(transaction, projection);
       for (const position of unparked) {
         await transaction`
           DELETE FROM ${parkedEvents} WHERE projection = ${projection} AND position = ${position}`;
@@ -144,7 +151,7 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
   return {
     async checkpoints() {
       const rows = await sql<CheckpointRow[]>`
-        SELECT projection, version, position FROM ${checkpoints}`;
+        SELECT projection, version, position, coalesce(build, '') AS build FROM ${checkpoints}`;
       return new Map(rows.map(({ projection, ...at }) => [projection, at]));
     },
     async parked() {
@@ -155,8 +162,8 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
     },
     async begin(projection, version) {
       await sql`
-        INSERT INTO ${checkpoints} (projection, version, position)
-        VALUES (${projection}, ${version}, 0) ON CONFLICT DO NOTHING`;
+        INSERT INTO ${checkpoints} (projection, version, position, build)
+        VALUES (${projection}, ${version}, 0, ${crypto.randomUUID()}) ON CONFLICT DO NOTHING`;
     },
     apply,
   };

@@ -5,6 +5,7 @@ import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Projection, RowChange } from '../../kernel/projection.ts';
 import {
   type BesideReadModel,
+  type Checkpoint,
   CheckpointMoved,
   type ParkedEvent,
   type ProjectionBatch,
@@ -25,7 +26,10 @@ const commitsBetweenLooks = 64;
 
 const migrations = migrationsFolder('read-model', 'sqlite');
 
-type CheckpointRow = { projection: string; version: number; position: Position };
+type CheckpointRow = Omit<Checkpoint, 'build'> & {
+  readonly projection: string;
+  readonly build: string | null;
+};
 
 export function openReadModel(file: string): ReadModel & { readonly close: () => void } {
   const database = openDisposable(file);
@@ -208,7 +212,7 @@ function readModelOn(database: Database): ReadModel {
   const checkpoints = database.query<CheckpointRow, []>('SELECT * FROM checkpoints');
   const parked = database.query<ParkedEvent, []>('SELECT * FROM parked_events ORDER BY position');
   const begin = database.query(
-    'INSERT OR IGNORE INTO checkpoints (projection, version, position) VALUES (?, ?, 0)',
+    'INSERT OR IGNORE INTO checkpoints (projection, version, position, build) VALUES (?, ?, 0, ?)',
   );
   const advance = database.query(
     'UPDATE checkpoints SET position = ? WHERE projection = ? AND position = ?',
@@ -217,6 +221,7 @@ function readModelOn(database: Database): ReadModel {
     'INSERT INTO parked_events (projection, position, stream, type, time, reason) VALUES (?, ?, ?, ?, ?, ?)',
   );
   const unpark = database.query('DELETE FROM parked_events WHERE projection = ? AND position = ?');
+  const nameBuild = database.query('UPDATE checkpoints SET build = ? WHERE projection = ?');
 
   function applyBatch({ projection, from, to, steps, ...batch }: ProjectionBatch) {
     if (advance.run(to, projection, from).changes !== 1)
@@ -233,6 +238,7 @@ function readModelOn(database: Database): ReadModel {
       park.run(projection, one.position, one.stream, one.type, one.time, one.reason);
     }
     for (const position of batch.unparked) unpark.run(projection, position);
+    if (batch.unparked.length > 0) nameBuild.run(crypto.randomUUID(), projection);
   }
 
   let commits = 0;
@@ -248,9 +254,13 @@ function readModelOn(database: Database): ReadModel {
   );
   return {
     checkpoints: async () =>
-      new Map(checkpoints.all().map(({ projection, ...at }) => [projection, at])),
+      new Map(
+        checkpoints
+          .all()
+          .map(({ projection, build, ...at }) => [projection, { ...at, build: build ?? '' }]),
+      ),
     parked: async () => parked.all(),
-    begin: async (projection, version) => void begin.run(projection, version),
+    begin: async (projection, version) => void begin.run(projection, version, crypto.randomUUID()),
     apply: async (batches) => {
       applyAll.immediate(batches);
       boundWal();

@@ -1,0 +1,1 @@
+ALTER TABLE "read_model"."checkpoints" ADD COLUMN "build" text COLLATE "C";

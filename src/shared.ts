@@ -1,0 +1,109 @@
+// What the nodes of a deployment share through Redis. Without it each is on its own.
+import type { Logger } from 'pino';
+import { type CachedSideParts, openCachedSide } from './cache.ts';
+import type { Config } from './config.ts';
+import type { Check } from './http/health.ts';
+import type { SharedCounts } from './http/rate-limit.ts';
+import type { AnswerCache } from './kernel/cached-reads.ts';
+import type { Append } from './kernel/event-log.ts';
+import { alone, type Presence } from './kernel/presence.ts';
+import type { Position } from './kernel/stream.ts';
+import type { NewId } from './kernel/time.ts';
+import { createPresence } from './storage/presence.ts';
+import { createRedisBroadcast } from './storage/redis/broadcast.ts';
+import { createRedisCache } from './storage/redis/cache.ts';
+import { openRedis, type RedisConnection, type RedisState } from './storage/redis/connection.ts';
+import { createSharedCounts } from './storage/redis/rate-limit.ts';
+import { createSharedWakeUp } from './storage/shared-wake-up.ts';
+
+type SharedSideParts = CachedSideParts & {
+  readonly config: Pick<Config, 'redisUrl' | 'cachesAnswers'>;
+  readonly digest: (kind: string, value: string) => string;
+  readonly newId: NewId;
+  /** Another node has committed something, as far as a hint can tell. */
+  readonly wake: () => void;
+};
+
+/** Nothing is asked of the log, and nobody is woken, before `start`. */
+export function openSharedSide({ config, digest, newId, wake, ...parts }: SharedSideParts) {
+  const { redisUrl, cachesAnswers } = config;
+  let isStarted = false;
+  const wakeAll = () => {
+    if (!isStarted) return;
+    wake();
+    cached.wake();
+  };
+  const nodes = redisUrl === undefined ? onItsOwn : openNodes(redisUrl, wakeAll);
+  const cached = openCachedSide(cachesAnswers ? nodes.cache : undefined, parts);
+
+  function openNodes(url: string, wake: () => void): Nodes {
+    const redis = openRedis(url, reportTo(parts.logger));
+    // The same on every node of a deployment, and another one in every other.
+    const prefix = `refold:${digest('redis', 'deployment').slice(0, 16)}`;
+    return nodesIn(redis, { prefix, nodeId: newId(), wake });
+  }
+
+  return {
+    checks: nodes.checks,
+    presence: nodes.presence,
+    counts: nodes.counts,
+    queries: cached.queries,
+    answers: cached.counts,
+    start() {
+      isStarted = true;
+      cached.start();
+    },
+    /** This node has committed these, up to `head`. */
+    appended(appends: readonly Append[], head: Position): void {
+      nodes.signal();
+      cached.appended(appends, head);
+    },
+    async stop(): Promise<void> {
+      await cached.stop();
+      await nodes.close();
+    },
+  };
+}
+
+type Nodes = {
+  readonly checks: readonly (() => Check)[];
+  readonly presence: Presence;
+  readonly cache?: AnswerCache;
+  /** Undefined: each node counts for itself. */
+  readonly counts?: (name: string, windowMs: number) => SharedCounts;
+  readonly signal: () => void;
+  readonly close: () => Promise<void>;
+};
+
+const onItsOwn: Nodes = { checks: [], presence: alone, signal: () => {}, close: async () => {} };
+
+type Place = { readonly prefix: string; readonly nodeId: string; readonly wake: () => void };
+
+function nodesIn(redis: RedisConnection, { prefix, nodeId, wake }: Place): Nodes {
+  const broadcast = createRedisBroadcast(redis, prefix);
+  const presence = createPresence(broadcast, nodeId);
+  const wakeUp = createSharedWakeUp(broadcast, nodeId, wake);
+  return {
+    checks: [() => check(redis.state())],
+    presence,
+    cache: createRedisCache(redis, prefix),
+    counts: (name, windowMs) => createSharedCounts(redis, `${prefix}:${name}`, windowMs),
+    signal: wakeUp.signal,
+    async close() {
+      wakeUp.close();
+      presence.close();
+      await redis.close();
+      broadcast.close();
+    },
+  };
+}
+/** Its loss costs no answer, so that it never makes a node unready. */
+const check = ({ isUp, reason }: RedisState): Check =>
+  isUp ? { name: 'redis', ok: true } : { name: 'redis', ok: true, message: `away: ${reason}` };
+
+function reportTo(logger: Logger) {
+  return ({ isUp, reason }: RedisState) =>
+    isUp
+      ? logger.info('Redis is here')
+      : logger.warn({ reason }, 'Redis is away; each node goes on by itself until it is back');
+}
