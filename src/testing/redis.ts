@@ -85,17 +85,19 @@ async function launch(port: number, directory: string) {
     stdout: 'ignore',
     stderr: 'inherit',
   });
-  while (!(await isListening(port))) {
+  while (!(await isServing(port))) {
     if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}.`);
   }
   return child;
 }
 
-function isListening(port: number): Promise<boolean> {
+/** It listens before it has read what it keeps on disk. */
+function isServing(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    socket.on('data', (answer) => {
       socket.destroy();
-      resolve(true);
+      resolve(answer.toString().startsWith('+PONG'));
     });
     socket.on('error', () => resolve(false));
   });

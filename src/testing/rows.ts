@@ -103,10 +103,15 @@ export function differences(actual: Dump, expected: Dump): readonly string[] {
 }
 
 function toDump(tables: readonly (readonly [string, readonly Row[]])[]): Dump {
-  const lines = tables.map(
-    ([name, rows]) => [name, rows.map((row) => JSON.stringify(row)).toSorted()] as const,
-  );
+  const lines = tables.map(([name, rows]) => [name, rows.map(toLine).toSorted()] as const);
   return Object.fromEntries(lines.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Columns that were added later lie last in a file, wherever they are declared. */
+function toLine(row: Row): string {
+  return JSON.stringify(
+    Object.fromEntries(Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  );
 }
 
 function memoryRows() {
@@ -131,7 +136,8 @@ function memoryRows() {
     const keys = columns.filter(({ column }) => column.primary);
     const keyOf = (values: Row) => JSON.stringify(keys.map(({ property }) => values[property]));
     if (change.kind === 'insert') {
-      rows.set(keyOf(change.row), toRow(change.row));
+      const empty = Object.fromEntries(columns.map(({ column }) => [column.name, null]));
+      rows.set(keyOf(change.row), { ...empty, ...toRow(change.row) });
       return;
     }
     const row = rows.get(keyOf(change.key));

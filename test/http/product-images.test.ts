@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
 import { watchAnswers } from './declared.ts';
-import { jpeg, png, webp } from './image-bytes.ts';
+import { jpeg, png, webp } from '../../src/testing/image-bytes.ts';
 import { exchange, expectProblem, newSku, positionOf, send } from './requests.ts';
 
 const answers = watchAnswers();

@@ -6,7 +6,7 @@ import { createLocalBlobs } from '../../src/storage/files/local.ts';
 import { createS3Blobs } from '../../src/storage/files/s3.ts';
 import { startS3Server } from '../../src/testing/s3-server.ts';
 import { signUp, startServer, type TestServer } from '../../src/testing/server.ts';
-import { png } from '../http/image-bytes.ts';
+import { png } from '../../src/testing/image-bytes.ts';
 import { expectProblem, newSku, send } from '../http/requests.ts';
 
 type Ada = Awaited<ReturnType<typeof signUp>>;

@@ -8,10 +8,12 @@ import { registry } from '../../src/events/index.ts';
 import { projections } from '../../src/projections/index.ts';
 import { caughtUp, reactedToAll, signUpActors } from '../../src/testing/actors.ts';
 import { runCommand, spawnCommand } from '../../src/testing/command-line.ts';
+import { png } from '../../src/testing/image-bytes.ts';
 import { contradictions, createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
 import { signIn, spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { send } from '../http/requests.ts';
 
 setDefaultTimeout(60_000);
 
@@ -74,6 +76,18 @@ async function waitForHead(url: string) {
   await caughtUp(url, actors.admin.accessToken, await reactedToAll(directory));
 }
 
+async function showAndTakeAwayAnImage(url: string) {
+  const { client, accessToken: token } = actors.admin;
+  const sku = `image-${crypto.randomUUID()}`;
+  const { data } = await client.products.post({ name: 'Mug', price: 1, sku });
+  const path = `/products/${data!.id}/image` as const;
+  for (const width of [3, 4]) {
+    const sent = { token, headers: { 'content-type': 'image/png' }, body: png(width) };
+    expect((await send(url, `PUT ${path}`, sent)).status).toBe(200);
+    if (width === 3) expect((await send(url, `DELETE ${path}`, { token })).status).toBe(204);
+  }
+}
+
 beforeAll(async () => {
   const url = await start();
   actors = await signUpActors({ url, directory }, 5);
@@ -90,6 +104,7 @@ beforeAll(async () => {
   const { client } = actors.admin;
   const refresh = () => fetch(`${url}/auth/refresh`, { method: 'POST', headers: { cookie } });
   expect((await Promise.all([refresh(), refresh()])).map(({ ok }) => ok)).toContain(false);
+  await showAndTakeAwayAnImage(url);
   await waitForHead(url);
   const { data } = await client.notifications.get({ query: {} });
   expect((await client.notifications({ id: data!.data[0]!.id }).read.post()).status).toBe(200);
