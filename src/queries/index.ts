@@ -9,10 +9,10 @@ export type Queries = ReturnType<typeof createQueries>;
 
 export function createQueries(reads: ReadDb) {
   return {
+    checkpoints: checkpointQueries(reads),
     users: userQueries(reads),
     products: productQueries(reads),
     chat: chatQueries(reads),
     notifications: notificationQueries(reads),
-    checkpoints: checkpointQueries(reads),
   };
 }

@@ -9,6 +9,7 @@ import { openPostgresReadModel, openPostgresRebuild } from '../postgres-rows.ts'
 import { projections } from '../projections/index.ts';
 import { openReadModel, openReadModelBeside } from '../storage/sqlite/read-model.ts';
 import { temporaryDirectory } from './directory.ts';
+import { withoutBuild } from './rows.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 type Closing = { readonly close: () => void | Promise<void> };
@@ -71,7 +72,7 @@ async function dumpOf(rowsOf: (table: string) => Promise<readonly Row[]>) {
   const tables: Record<string, readonly string[]> = {};
   for (const table of tableNames) {
     const rows = await rowsOf(table);
-    tables[table] = rows.map((row) => JSON.stringify(row, flagsAsNumbers)).toSorted();
+    tables[table] = rows.map((row) => JSON.stringify(withoutBuild(row), flagsAsNumbers)).toSorted();
   }
   return tables;
 }

@@ -198,6 +198,18 @@ export function readModelContract(engine: string, open: () => Promise<OpenedRead
       });
     });
 
+    const buildOf = async (projection: string) =>
+      (await opened.readModel.checkpoints()).get(projection)!.build;
+
+    test('what is made good of parked events makes other rows, by another name', async () => {
+      const first = await buildOf('products');
+      await apply({ ...batch(0, 5), parked: [parkedAt(2)] });
+      expect(await buildOf('products')).toBe(first);
+      await apply({ ...batch(5, 5, step(2, product('mug'))), unparked: [at(2)] });
+      expect(await buildOf('products')).not.toBe(first);
+      expect(await buildOf('users')).not.toBe(first);
+    });
+
     test('parked events come and go with the batch that says so', async () => {
       const { parked } = opened.readModel;
       await apply({ ...batch(0, 5), parked: [parkedAt(5), parkedAt(2)] });
@@ -237,8 +249,10 @@ export function readModelContract(engine: string, open: () => Promise<OpenedRead
         await building(raised, async (beside) => {
           const parked = [parkedAt(4)];
           await beside.apply([{ ...batch(0, 9, step(1, product('new'))), parked }]);
+          const { build } = (await beside.checkpoints()).get('products')!;
           expect(await names()).toEqual(['old old']);
           await beside.swap(['products'], none);
+          expect(await buildOf('products')).toBe(build);
         });
         expect(await names()).toEqual(['new new']);
         expect((await opened.dump())['users']).toEqual(before!);
