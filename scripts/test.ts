@@ -23,7 +23,8 @@ await runCommandLine(program, async () => {
   if (testNamePattern !== undefined) command.push('--test-name-pattern', testNamePattern);
   if (bail) command.push('--bail');
   if (coverage) command.push('--coverage');
-  const all = await Array.fromAsync(new Bun.Glob('{src,test,scripts}/**/*.test.ts').scan(root));
+  const found = await Array.fromAsync(new Bun.Glob('{src,test,scripts}/**/*.test.ts').scan(root));
+  const all = found.filter((file) => !file.includes('node_modules'));
   const files = matching(program.args, all);
   const services = await provideServices(files.length === 0 ? all : files);
   try {

@@ -11,7 +11,7 @@ import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
 import { createTokenReuse, type TokenReuse } from './auth/token-reuse.ts';
 import { createTickets } from './auth/tickets.ts';
 import { createCommands, type Commands } from './commands/index.ts';
-import type { Config, Secrets } from './config.ts';
+import { type Config, InvalidConfig, type Secrets } from './config.ts';
 import { registry } from './events/index.ts';
 import type { Role, UserEvent } from './events/users.ts';
 import { createFollowers } from './followers.ts';
@@ -43,7 +43,7 @@ import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
 import { createKeyring, keyPlace } from './storage/keyring.ts';
 import { openSnapshots } from './storage/sqlite/snapshots.ts';
-import { openSqliteStorage } from './storage/sqlite/storage.ts';
+import { openSqliteStorage, type Storage } from './storage/sqlite/storage.ts';
 
 const statesRemembered = 20_000;
 const pruneMs = 60 * 60 * 1_000;
@@ -54,15 +54,15 @@ const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Opens the stores, starts the projector and builds the HTTP application; nothing listens yet. */
 export async function createApplication(config: Config, logger: Logger) {
-  const secrets = config.secrets ?? developmentSecrets(config.dataDirectory);
   let writerFailure: Error | undefined;
   const meters = createMeters(version);
-  const stored = await openSqliteStorage(config.dataDirectory, (error) => {
+  const stored = await openStorage(config, (error) => {
     writerFailure = error;
     logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
   });
   const storage = meters.watchStorage(stored);
   const { log, vault } = storage;
+  const secrets = config.secrets ?? developmentSecrets(config.dataDirectory);
   const { keyEncryption, keyring, digest } = await openKeys(vault, secrets.crypto);
 
   let appendFailure: Error | undefined;
@@ -159,6 +159,17 @@ export async function createApplication(config: Config, logger: Logger) {
       await storage.close();
     },
   };
+}
+
+/** @throws InvalidConfig for an engine that the server does not run on. */
+async function openStorage(
+  { database, dataDirectory }: Config,
+  onWriterGone: (error: Error) => void,
+): Promise<Storage> {
+  if (database.engine === 'sqlite') return await openSqliteStorage(dataDirectory, onWriterGone);
+  throw new InvalidConfig([
+    'DATABASE_URL must be sqlite:DIRECTORY: the server does not run on PostgreSQL yet.',
+  ]);
 }
 
 /** Answers what was begun; a request that never ends is cut. */

@@ -165,3 +165,12 @@ describe('a server that is told to stop', () => {
     expect(await readLog(server.directory)).toHaveLength(10);
   });
 });
+
+test('a server for PostgreSQL is refused in one line', async () => {
+  const environment = { DATABASE_URL: 'postgres://refold@127.0.0.1:1/refold' };
+  expect(await runCommand(['start'], { directory: temporary.path, environment })).toEqual({
+    exitCode: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^DATABASE_URL must be sqlite:DIRECTORY: .+\n$/),
+  });
+});
