@@ -186,11 +186,13 @@ async function seeChain(directory: string): Promise<void> {
   log.close();
 }
 
+/** Everything but the name of the build, which each making of the rows has to itself. */
 function dump(directory: string): string {
   const database = new Database(join(directory, 'read-model.db'), { readonly: true });
-  const rows = ['users', 'products', 'messages', 'checkpoints'].map((table) =>
-    database.query(`SELECT * FROM ${table} ORDER BY 1`).all(),
-  );
+  const tables = ['users', 'products', 'messages', 'notifications'];
+  const queries = tables.map((table) => `SELECT * FROM ${table} ORDER BY 1`);
+  queries.push('SELECT projection, version, position FROM checkpoints ORDER BY 1');
+  const rows = queries.map((query) => database.query(query).all());
   database.close();
   return JSON.stringify(rows);
 }
