@@ -38,27 +38,34 @@ export function openPostgresReads(
   return { queries, close: () => sql.end() };
 }
 
+/** @throws StoreTooNew */
+export const migratePostgresRows = (url: string): Promise<void> => migrateReadModel(url, schema);
+
 /**
  * Migrates the read models and opens them for a projector.
+ * @throws StoreTooNew
  * @param fence Throws in a transaction when the projector no longer owns its projections.
  */
 export async function openPostgresReadModel(
   url: string,
   fence?: PostgresReadModelParts['fence'],
 ): Promise<ReadModel & Closing> {
-  await migrateReadModel(url, schema);
+  await migratePostgresRows(url);
   const sql = openReadModelClient(url);
   const parts = { sql, ...tables };
   const readModel = postgresReadModel(fence ? { ...parts, fence } : parts);
   return { ...readModel, close: () => sql.end() };
 }
 
-/** Migrates the read models and opens a place beside them, to build rows anew. */
+/**
+ * Migrates the read models and opens a place beside them, to build rows anew.
+ * @throws StoreTooNew, RebuildRunning
+ */
 export async function openPostgresRebuild(
   url: string,
   projections: readonly Projection[],
 ): Promise<PostgresBeside> {
-  await migrateReadModel(url, schema);
+  await migratePostgresRows(url);
   const sql = openReadModelClient(url);
   try {
     const beside = await openPostgresReadModelBeside({ sql, ...tables }, projections);

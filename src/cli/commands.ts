@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../config.ts';
+import { migratePostgresRows } from '../postgres-rows.ts';
 import { projections } from '../projections/index.ts';
 import { rebuildReadModels } from '../read-side.ts';
 import { developmentSecrets } from '../secrets.ts';
@@ -95,7 +96,11 @@ export async function verify(): Promise<void> {
 }
 
 export async function migrate(): Promise<void> {
-  const { dataDirectory } = readConfig(process.env);
+  const { database, dataDirectory } = readConfig(process.env);
+  if (database.engine === 'postgres') {
+    await migratePostgresRows(database.url);
+    return say('The read models in the database are up to date.');
+  }
   const storage = await openSqliteStorage(dataDirectory, () => {});
   openReadModel(join(dataDirectory, 'read-model.db')).close();
   migrateFileOfJobs(join(dataDirectory, 'jobs.db'));
@@ -109,6 +114,13 @@ export async function generate(): Promise<void> {
     await drizzleKit(['generate'], { DATABASE_URL: url });
     if (process.exitCode !== 0) return;
   }
+}
+
+/** Changes tables as they are declared now; in PostgreSQL the schema has to be there first. */
+export async function push(): Promise<void> {
+  const { database } = readConfig(process.env);
+  if (database.engine === 'postgres') await migratePostgresRows(database.url);
+  await drizzleKit(['push']);
 }
 
 /** Passes on to drizzle-kit, which knows the read models' tables. */
