@@ -1,12 +1,12 @@
 // The read side's parts on PostgreSQL, put together: what queries read, and what a projector writes.
 import { drizzle } from 'drizzle-orm/postgres-js';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
-import postgres from 'postgres';
 import type { Projection } from './kernel/projection.ts';
 import type { ReadModel } from './kernel/read-model.ts';
 import { readModelSchema as schema, twinOf } from './projections/twins.ts';
 import { postgresReads } from './queries/engines.ts';
 import { createQueries, type Queries } from './queries/index.ts';
+import { openClient } from './storage/postgres/connection.ts';
 import { migrateReadModel } from './storage/postgres/migrate-read-model.ts';
 import {
   openReadModelClient,
@@ -29,9 +29,8 @@ export function openPostgresReads(
   url: string,
   connections = readersMax,
 ): Closing & { readonly queries: Queries } {
-  const sql = postgres(url, {
+  const sql = openClient(url, {
     max: connections,
-    onnotice: () => {},
     connection: { application_name: 'refold queries', default_transaction_read_only: true },
   });
   const queries = createQueries(postgresReads(drizzle(sql)));

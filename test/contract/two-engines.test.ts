@@ -17,7 +17,6 @@ import { createMemoryLog } from '../../src/storage/memory/event-log.ts';
 import { countingIds } from '../../src/testing/clock.ts';
 import { keysInMemory } from '../../src/testing/keys.ts';
 import { appendOf } from '../../src/testing/log.ts';
-import { startPostgres } from '../../src/testing/postgres-server.ts';
 import { people, randomEvents } from '../../src/testing/random-events.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import {
@@ -37,10 +36,8 @@ const keyring = keys.keyring();
 const newId = countingIds();
 const end = Infinity as Position;
 
-let server: Awaited<ReturnType<typeof startPostgres>>;
-let url: string;
 let sqlite: OpenedReadModel & { readonly file: string };
-let inPostgres: OpenedReadModel;
+let inPostgres: OpenedReadModel & { readonly url: string };
 let database: Database;
 let queries: Queries;
 let reads: ReturnType<typeof openPostgresReads>;
@@ -55,7 +52,7 @@ async function happens(count: number): Promise<void> {
   }
 }
 
-const projectorOf = (readModel: ReadModel, pageSize = random.between(1, 3_000)) =>
+const projectorOf = (readModel: ReadModel, pageSize = random.between(100, 3_000)) =>
   createProjector({ log, registry, keyring, readModel, projections, pageSize });
 
 async function rebuildInPostgres() {
@@ -69,13 +66,11 @@ async function rebuildInPostgres() {
 }
 
 beforeAll(async () => {
-  server = await startPostgres();
-  url = await server.freshDatabase();
   sqlite = await openSqliteRows();
-  inPostgres = await openPostgresRows(url);
+  inPostgres = await openPostgresRows();
   database = new Database(sqlite.file);
   queries = createQueries(sqliteReads(drizzle(database)));
-  reads = openPostgresReads(url);
+  reads = openPostgresReads(inPostgres.url);
   people.forEach(keys.add);
   await happens(eventCount);
   await reach(projectorOf(sqlite.readModel), end);
@@ -87,7 +82,6 @@ afterAll(async () => {
   await reads.close();
   await inPostgres.close();
   await sqlite.close();
-  await server.stop();
 });
 
 describe(`${eventCount} random events`, () => {
@@ -206,7 +200,7 @@ describe('a swap in PostgreSQL', () => {
   });
 
   test('waits for a reader that takes its time, without holding up the others for long', async () => {
-    const slow = postgres(url, { max: 1 });
+    const slow = postgres(inPostgres.url, { max: 1 });
     const reading = Promise.withResolvers<void>();
     const held = Promise.withResolvers<void>();
     const transaction = slow.begin(async (sql) => {
@@ -217,7 +211,7 @@ describe('a swap in PostgreSQL', () => {
     await reading.promise;
     let isSwapped = false;
     const swapping = rebuildInPostgres().then(() => (isSwapped = true));
-    const observer = postgres(url, { max: 1 });
+    const observer = postgres(inPostgres.url, { max: 1 });
     const isWaiting = async () => {
       const [row] = await observer<{ isWaiting: boolean }[]>`
         SELECT count(*) > 0 AS "isWaiting" FROM pg_locks
@@ -245,7 +239,7 @@ describe('a swap in PostgreSQL', () => {
 
 describe('a fence', () => {
   test('that no longer holds keeps everything as it was', async () => {
-    const fenced = await openPostgresReadModel(url, async (transaction) => {
+    const fenced = await openPostgresReadModel(inPostgres.url, async (transaction) => {
       const [row] =
         await transaction`SELECT position FROM read_model.checkpoints FOR SHARE LIMIT 1`;
       expect(row).toBeDefined();
