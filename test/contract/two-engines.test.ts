@@ -165,6 +165,54 @@ describe('a query', () => {
 });
 
 describe('a swap in PostgreSQL', () => {
+  const waiting = async (sql: postgres.Sql, isAwaited: postgres.PendingQuery<postgres.Row[]>) => {
+    const [row] =
+      await sql`SELECT count(*)::int AS number FROM pg_locks WHERE NOT granted ${isAwaited}`;
+    return row!['number'] > 0;
+  };
+
+  test('leaves every index, and nothing of its own', async () => {
+    const sql = postgres(inPostgres.url, { max: 1 });
+    const indexes = () => sql`
+      SELECT indexdef FROM pg_indexes WHERE schemaname = 'read_model' ORDER BY indexname`;
+    const places = () => sql`
+      SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'read_model_rebuild')`;
+    const before = await indexes();
+    expect(before.map(({ indexdef }) => indexdef).join()).toContain('products_by_position');
+    await rebuildInPostgres();
+    expect([...(await indexes())]).toEqual([...before]);
+    expect([...(await places())]).toEqual([]);
+    await (await inPostgres.openBeside(projections)).close();
+    const raised = projections.map((one) => ({ ...one, version: one.version + 1 }));
+    await (await inPostgres.openBeside(raised)).close();
+    expect(await places()).toHaveLength(1); // what another version had begun is gone
+    await sql.end();
+  });
+
+  test('loses nothing of a projector that comes in between', async () => {
+    const sql = postgres(inPostgres.url, { max: 1 });
+    const live = inPostgres.readModel;
+    const beside = await inPostgres.openBeside(projections);
+    const builder = projectorOf(beside);
+    await reach(builder, end);
+    await happens(50);
+    let isApplied = false;
+    let following: Promise<unknown> = Promise.resolve();
+    await beside.swap(
+      projections.map(({ name }) => name),
+      async (to) => {
+        await reach(builder, to);
+        following = reach(projectorOf(live), end).then(() => (isApplied = true));
+        while (!isApplied && !(await waiting(sql, sql``)));
+      },
+    );
+    await beside.close();
+    await following;
+    await reach(projectorOf(sqlite.readModel), end);
+    expect(await inPostgres.dump()).toEqual(await sqlite.dump());
+    await sql.end();
+  });
+
   test('is nothing that readers notice, nor a projector that goes on', async () => {
     const projector = projectorOf(inPostgres.readModel, 50);
     const { total } = await reads.queries.products.list({ page: 1, limit: 1, search: '' });
@@ -212,13 +260,8 @@ describe('a swap in PostgreSQL', () => {
     let isSwapped = false;
     const swapping = rebuildInPostgres().then(() => (isSwapped = true));
     const observer = postgres(inPostgres.url, { max: 1 });
-    const isWaiting = async () => {
-      const [row] = await observer<{ isWaiting: boolean }[]>`
-        SELECT count(*) > 0 AS "isWaiting" FROM pg_locks
-        WHERE mode = 'AccessExclusiveLock' AND NOT granted`;
-      return row!.isWaiting;
-    };
-    while (!(await isWaiting()));
+    const isExclusive = observer`AND mode = 'AccessExclusiveLock'`;
+    while (!(await waiting(observer, isExclusive)));
     expect(
       (await reads.queries.products.list({ page: 1, limit: 1, search: '' })).data,
     ).toHaveLength(1);
