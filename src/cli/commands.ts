@@ -6,6 +6,7 @@ import { migratePostgresRows } from '../postgres-rows.ts';
 import { projections } from '../projections/index.ts';
 import { rebuildReadModels } from '../read-side.ts';
 import { developmentSecrets } from '../secrets.ts';
+import { migrateSchemas } from '../storage/postgres/migrate.ts';
 import { openLogReader } from '../storage/sqlite/event-log.ts';
 import { openReadModel } from '../storage/sqlite/read-model.ts';
 import { migrateFileOfJobs } from '../storage/sqlite/job-table.ts';
@@ -98,8 +99,9 @@ export async function verify(): Promise<void> {
 export async function migrate(): Promise<void> {
   const { database, dataDirectory } = readConfig(process.env);
   if (database.engine === 'postgres') {
+    await migrateSchemas(database.url);
     await migratePostgresRows(database.url);
-    return say('The read models in the database are up to date.');
+    return say('The stores in the database are up to date.');
   }
   const storage = await openSqliteStorage(dataDirectory, () => {});
   openReadModel(join(dataDirectory, 'read-model.db')).close();

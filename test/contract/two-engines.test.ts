@@ -196,14 +196,14 @@ describe('a swap in PostgreSQL', () => {
     const builder = projectorOf(beside);
     await reach(builder, end);
     await happens(50);
-    let isApplied = false;
+    const applied = new AbortController();
     let following: Promise<unknown> = Promise.resolve();
     await beside.swap(
       projections.map(({ name }) => name),
       async (to) => {
         await reach(builder, to);
-        following = reach(projectorOf(live), end).then(() => (isApplied = true));
-        while (!isApplied && !(await waiting(sql, sql``)));
+        following = reach(projectorOf(live), end).then(() => applied.abort());
+        while (!applied.signal.aborted && !(await waiting(sql, sql``)));
       },
     );
     await beside.close();
