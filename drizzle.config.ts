@@ -10,7 +10,7 @@ export default defineConfig(
         schema: './migrations/read-model/tables.cjs',
         out: './migrations/read-model/postgres',
         schemaFilter: ['read_model'],
-        migrations: { schema: 'read_model', table: '__drizzle_migrations' },
+        migrations: { schema: 'read_model_migrations', table: '__drizzle_migrations' },
         dbCredentials: { url },
       }
     : {

@@ -229,7 +229,15 @@ export default defineConfig({
     }),
     ...layer('cli', {
       folders: folders.filter((folder) => folder !== 'testing' && folder !== 'cli'),
-      roots: ['app.ts', 'config.ts', 'control.ts', 'main.ts', 'read-side.ts', 'secrets.ts'],
+      roots: [
+        'app.ts',
+        'config.ts',
+        'control.ts',
+        'main.ts',
+        'postgres-rows.ts',
+        'read-side.ts',
+        'secrets.ts',
+      ],
       packages: 'any',
     }),
     {

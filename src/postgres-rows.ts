@@ -1,12 +1,12 @@
 // The read side's parts on PostgreSQL, put together: what queries read, and what a projector writes.
 import { drizzle } from 'drizzle-orm/postgres-js';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
-import postgres from 'postgres';
 import type { Projection } from './kernel/projection.ts';
 import type { ReadModel } from './kernel/read-model.ts';
 import { readModelSchema as schema, twinOf } from './projections/twins.ts';
 import { postgresReads } from './queries/engines.ts';
 import { createQueries, type Queries } from './queries/index.ts';
+import { openClient } from './storage/postgres/connection.ts';
 import { migrateReadModel } from './storage/postgres/migrate-read-model.ts';
 import {
   openReadModelClient,
@@ -29,36 +29,42 @@ export function openPostgresReads(
   url: string,
   connections = readersMax,
 ): Closing & { readonly queries: Queries } {
-  const sql = postgres(url, {
+  const sql = openClient(url, {
     max: connections,
-    onnotice: () => {},
     connection: { application_name: 'refold queries', default_transaction_read_only: true },
   });
   const queries = createQueries(postgresReads(drizzle(sql)));
   return { queries, close: () => sql.end() };
 }
 
+/** @throws StoreTooNew */
+export const migratePostgresRows = (url: string): Promise<void> => migrateReadModel(url, schema);
+
 /**
  * Migrates the read models and opens them for a projector.
+ * @throws StoreTooNew
  * @param fence Throws in a transaction when the projector no longer owns its projections.
  */
 export async function openPostgresReadModel(
   url: string,
   fence?: PostgresReadModelParts['fence'],
 ): Promise<ReadModel & Closing> {
-  await migrateReadModel(url, schema);
+  await migratePostgresRows(url);
   const sql = openReadModelClient(url);
   const parts = { sql, ...tables };
   const readModel = postgresReadModel(fence ? { ...parts, fence } : parts);
   return { ...readModel, close: () => sql.end() };
 }
 
-/** Migrates the read models and opens a place beside them, to build rows anew. */
+/**
+ * Migrates the read models and opens a place beside them, to build rows anew.
+ * @throws StoreTooNew, RebuildRunning
+ */
 export async function openPostgresRebuild(
   url: string,
   projections: readonly Projection[],
 ): Promise<PostgresBeside> {
-  await migrateReadModel(url, schema);
+  await migratePostgresRows(url);
   const sql = openReadModelClient(url);
   try {
     const beside = await openPostgresReadModelBeside({ sql, ...tables }, projections);

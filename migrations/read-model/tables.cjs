@@ -2,9 +2,8 @@
 // every export for a table, and only here can exports be made in a loop.
 const { checkpoints, parkedEvents } = require('../../src/projections/checkpoints.ts');
 const { projections } = require('../../src/projections/index.ts');
-const { twinOf } = require('../../src/projections/twins.ts');
+const { schemaOfReadModels, twinOf } = require('../../src/projections/twins.ts');
 
 const declared = [checkpoints, parkedEvents, ...projections.flatMap(({ tables }) => tables)];
-module.exports = Object.fromEntries(
-  declared.map((table, index) => [`table${index}`, twinOf(table)]),
-);
+const tables = declared.map((table, index) => [`table${index}`, twinOf(table)]);
+module.exports = { schemaOfReadModels, ...Object.fromEntries(tables) };

@@ -2,9 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../config.ts';
+import { migratePostgresRows } from '../postgres-rows.ts';
 import { projections } from '../projections/index.ts';
 import { rebuildReadModels } from '../read-side.ts';
 import { developmentSecrets } from '../secrets.ts';
+import { migrateSchemas } from '../storage/postgres/migrate.ts';
 import { openLogReader } from '../storage/sqlite/event-log.ts';
 import { openReadModel } from '../storage/sqlite/read-model.ts';
 import { migrateFileOfJobs } from '../storage/sqlite/job-table.ts';
@@ -95,7 +97,12 @@ export async function verify(): Promise<void> {
 }
 
 export async function migrate(): Promise<void> {
-  const { dataDirectory } = readConfig(process.env);
+  const { database, dataDirectory } = readConfig(process.env);
+  if (database.engine === 'postgres') {
+    await migrateSchemas(database.url);
+    await migratePostgresRows(database.url);
+    return say('The stores in the database are up to date.');
+  }
   const storage = await openSqliteStorage(dataDirectory, () => {});
   openReadModel(join(dataDirectory, 'read-model.db')).close();
   migrateFileOfJobs(join(dataDirectory, 'jobs.db'));
@@ -109,6 +116,13 @@ export async function generate(): Promise<void> {
     await drizzleKit(['generate'], { DATABASE_URL: url });
     if (process.exitCode !== 0) return;
   }
+}
+
+/** Changes tables as they are declared now; in PostgreSQL the schema has to be there first. */
+export async function push(): Promise<void> {
+  const { database } = readConfig(process.env);
+  if (database.engine === 'postgres') await migratePostgresRows(database.url);
+  await drizzleKit(['push']);
 }
 
 /** Passes on to drizzle-kit, which knows the read models' tables. */

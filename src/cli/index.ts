@@ -59,7 +59,7 @@ function describeCommands(): Command {
     (await commands()).drizzleKit(['studio']),
   );
   add('db:push', "bring the read model's tables to the declared shape without a migration").action(
-    async () => (await commands()).drizzleKit(['push']),
+    async () => (await commands()).push(),
   );
   return program;
 }

@@ -24,10 +24,10 @@ import { count, flag, table, words } from './columns.ts';
 /** PostgreSQL keeps read models, their checkpoints and their migrations in a schema of their own. */
 export const readModelSchema = 'read_model';
 
-type Twin = ReturnType<typeof schema.table>;
+type Twin = ReturnType<typeof schemaOfReadModels.table>;
 type Columns = Readonly<Record<string, PgColumn>>;
 
-const schema = pgSchema(readModelSchema);
+export const schemaOfReadModels = pgSchema(readModelSchema);
 const twins = new WeakMap<object, Twin>();
 
 /** Compared byte by byte, as SQLite does, whatever the locale of the database. */
@@ -58,7 +58,7 @@ function makeTwin(declared: SQLiteTable): Twin {
   }
   const properties = propertiesOf(declared);
   const builders = properties.map(([property, column]) => [property, builderOf(column)] as const);
-  return schema.table(config.name, Object.fromEntries(builders), (columns) => {
+  return schemaOfReadModels.table(config.name, Object.fromEntries(builders), (columns) => {
     const byName = Object.fromEntries(
       properties.map(([property, { name }]) => [name, (columns as Columns)[property]!]),
     );
@@ -109,7 +109,7 @@ const sample = table('sample', {
   noCount: count('no_count'),
   noFlag: flag('no_flag'),
 });
-const sampleTwin = schema.table('sample', {
+const sampleTwin = schemaOfReadModels.table('sample', {
   words: kinds.SQLiteText('words').notNull(),
   count: kinds.SQLiteInteger('count').notNull(),
   flag: kinds.SQLiteBoolean('flag').notNull(),

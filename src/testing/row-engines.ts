@@ -9,6 +9,7 @@ import { openPostgresReadModel, openPostgresRebuild } from '../postgres-rows.ts'
 import { projections } from '../projections/index.ts';
 import { openReadModel, openReadModelBeside } from '../storage/sqlite/read-model.ts';
 import { temporaryDirectory } from './directory.ts';
+import { freshDatabase } from './postgres.ts';
 import { withoutBuild } from './rows.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -48,8 +49,9 @@ export async function openSqliteRows(): Promise<OpenedReadModel & { readonly fil
   };
 }
 
-/** @param url Of a database without read models. */
-export async function openPostgresRows(url: string): Promise<OpenedReadModel> {
+/** In a new database, which is dropped when they are closed. */
+export async function openPostgresRows(): Promise<OpenedReadModel & { readonly url: string }> {
+  const { url, drop } = await freshDatabase();
   const readModel = await openPostgresReadModel(url);
   const rows = postgres(url, {
     max: 1,
@@ -57,6 +59,7 @@ export async function openPostgresRows(url: string): Promise<OpenedReadModel> {
     types: { position: { to: 20, from: [20], serialize: String, parse: Number } },
   });
   return {
+    url,
     readModel,
     openBeside: (chosen) => openPostgresRebuild(url, chosen),
     dump: () => dumpOf((table) => rows.unsafe<Row[]>(`SELECT * FROM ${table}`)),
@@ -64,6 +67,7 @@ export async function openPostgresRows(url: string): Promise<OpenedReadModel> {
     async close() {
       await rows.end();
       await readModel.close();
+      await drop();
     },
   };
 }

@@ -142,6 +142,21 @@ export function readModelContract(engine: string, open: () => Promise<OpenedRead
         expect(await rowsOf('products')).toMatchObject([{ id: 'mug', price_cents: 6 }]);
       });
 
+      test('of one row keep their order, whatever happens to others meanwhile', async () => {
+        await apply(batch(0, 1, step(1, product('mug'), product('cup'))));
+        await apply(
+          batch(
+            1,
+            4,
+            step(2, increment(products, { id: 'cup' }, { priceCents: 1 })),
+            step(3, patch(products, { id: 'mug' }, { priceCents: 7 })),
+            step(4, increment(products, { id: 'mug' }, { priceCents: 1 })),
+          ),
+        );
+        const prices = (await rowsOf('products')).map((row) => row.price_cents);
+        expect(prices).toEqual([2, 8]);
+      });
+
       test('by something else than the key change every row that matches, in their turn', async () => {
         const byAda = { createdBy: 'ada' };
         await apply(

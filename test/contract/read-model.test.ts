@@ -1,4 +1,5 @@
-import { openSqliteRows } from '../../src/testing/row-engines.ts';
+import { openPostgresRows, openSqliteRows } from '../../src/testing/row-engines.ts';
 import { readModelContract } from './read-model.contract.ts';
 
 readModelContract('SQLite', openSqliteRows);
+readModelContract('PostgreSQL', openPostgresRows);

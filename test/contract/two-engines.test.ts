@@ -17,7 +17,6 @@ import { createMemoryLog } from '../../src/storage/memory/event-log.ts';
 import { countingIds } from '../../src/testing/clock.ts';
 import { keysInMemory } from '../../src/testing/keys.ts';
 import { appendOf } from '../../src/testing/log.ts';
-import { startPostgres } from '../../src/testing/postgres-server.ts';
 import { people, randomEvents } from '../../src/testing/random-events.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import {
@@ -37,10 +36,8 @@ const keyring = keys.keyring();
 const newId = countingIds();
 const end = Infinity as Position;
 
-let server: Awaited<ReturnType<typeof startPostgres>>;
-let url: string;
 let sqlite: OpenedReadModel & { readonly file: string };
-let inPostgres: OpenedReadModel;
+let inPostgres: OpenedReadModel & { readonly url: string };
 let database: Database;
 let queries: Queries;
 let reads: ReturnType<typeof openPostgresReads>;
@@ -55,7 +52,7 @@ async function happens(count: number): Promise<void> {
   }
 }
 
-const projectorOf = (readModel: ReadModel, pageSize = random.between(1, 3_000)) =>
+const projectorOf = (readModel: ReadModel, pageSize = random.between(100, 3_000)) =>
   createProjector({ log, registry, keyring, readModel, projections, pageSize });
 
 async function rebuildInPostgres() {
@@ -69,13 +66,11 @@ async function rebuildInPostgres() {
 }
 
 beforeAll(async () => {
-  server = await startPostgres();
-  url = await server.freshDatabase();
   sqlite = await openSqliteRows();
-  inPostgres = await openPostgresRows(url);
+  inPostgres = await openPostgresRows();
   database = new Database(sqlite.file);
   queries = createQueries(sqliteReads(drizzle(database)));
-  reads = openPostgresReads(url);
+  reads = openPostgresReads(inPostgres.url);
   people.forEach(keys.add);
   await happens(eventCount);
   await reach(projectorOf(sqlite.readModel), end);
@@ -87,7 +82,6 @@ afterAll(async () => {
   await reads.close();
   await inPostgres.close();
   await sqlite.close();
-  await server.stop();
 });
 
 describe(`${eventCount} random events`, () => {
@@ -171,6 +165,54 @@ describe('a query', () => {
 });
 
 describe('a swap in PostgreSQL', () => {
+  const waiting = async (sql: postgres.Sql, isAwaited: postgres.PendingQuery<postgres.Row[]>) => {
+    const [row] =
+      await sql`SELECT count(*)::int AS number FROM pg_locks WHERE NOT granted ${isAwaited}`;
+    return row!['number'] > 0;
+  };
+
+  test('leaves every index, and nothing of its own', async () => {
+    const sql = postgres(inPostgres.url, { max: 1 });
+    const indexes = () => sql`
+      SELECT indexdef FROM pg_indexes WHERE schemaname = 'read_model' ORDER BY indexname`;
+    const places = () => sql`
+      SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'read_model_rebuild')`;
+    const before = await indexes();
+    expect(before.map(({ indexdef }) => indexdef).join()).toContain('products_by_position');
+    await rebuildInPostgres();
+    expect([...(await indexes())]).toEqual([...before]);
+    expect([...(await places())]).toEqual([]);
+    await (await inPostgres.openBeside(projections)).close();
+    const raised = projections.map((one) => ({ ...one, version: one.version + 1 }));
+    await (await inPostgres.openBeside(raised)).close();
+    expect(await places()).toHaveLength(1); // what another version had begun is gone
+    await sql.end();
+  });
+
+  test('loses nothing of a projector that comes in between', async () => {
+    const sql = postgres(inPostgres.url, { max: 1 });
+    const live = inPostgres.readModel;
+    const beside = await inPostgres.openBeside(projections);
+    const builder = projectorOf(beside);
+    await reach(builder, end);
+    await happens(50);
+    const applied = new AbortController();
+    let following: Promise<unknown> = Promise.resolve();
+    await beside.swap(
+      projections.map(({ name }) => name),
+      async (to) => {
+        await reach(builder, to);
+        following = reach(projectorOf(live), end).then(() => applied.abort());
+        while (!applied.signal.aborted && !(await waiting(sql, sql``)));
+      },
+    );
+    await beside.close();
+    await following;
+    await reach(projectorOf(sqlite.readModel), end);
+    expect(await inPostgres.dump()).toEqual(await sqlite.dump());
+    await sql.end();
+  });
+
   test('is nothing that readers notice, nor a projector that goes on', async () => {
     const projector = projectorOf(inPostgres.readModel, 50);
     const { total } = await reads.queries.products.list({ page: 1, limit: 1, search: '' });
@@ -206,7 +248,7 @@ describe('a swap in PostgreSQL', () => {
   });
 
   test('waits for a reader that takes its time, without holding up the others for long', async () => {
-    const slow = postgres(url, { max: 1 });
+    const slow = postgres(inPostgres.url, { max: 1 });
     const reading = Promise.withResolvers<void>();
     const held = Promise.withResolvers<void>();
     const transaction = slow.begin(async (sql) => {
@@ -217,14 +259,9 @@ describe('a swap in PostgreSQL', () => {
     await reading.promise;
     let isSwapped = false;
     const swapping = rebuildInPostgres().then(() => (isSwapped = true));
-    const observer = postgres(url, { max: 1 });
-    const isWaiting = async () => {
-      const [row] = await observer<{ isWaiting: boolean }[]>`
-        SELECT count(*) > 0 AS "isWaiting" FROM pg_locks
-        WHERE mode = 'AccessExclusiveLock' AND NOT granted`;
-      return row!.isWaiting;
-    };
-    while (!(await isWaiting()));
+    const observer = postgres(inPostgres.url, { max: 1 });
+    const isExclusive = observer`AND mode = 'AccessExclusiveLock'`;
+    while (!(await waiting(observer, isExclusive)));
     expect(
       (await reads.queries.products.list({ page: 1, limit: 1, search: '' })).data,
     ).toHaveLength(1);
@@ -245,7 +282,7 @@ describe('a swap in PostgreSQL', () => {
 
 describe('a fence', () => {
   test('that no longer holds keeps everything as it was', async () => {
-    const fenced = await openPostgresReadModel(url, async (transaction) => {
+    const fenced = await openPostgresReadModel(inPostgres.url, async (transaction) => {
       const [row] =
         await transaction`SELECT position FROM read_model.checkpoints FOR SHARE LIMIT 1`;
       expect(row).toBeDefined();

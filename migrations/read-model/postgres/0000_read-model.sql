@@ -1,3 +1,5 @@
+CREATE SCHEMA IF NOT EXISTS "read_model";
+--> statement-breakpoint
 CREATE TABLE "read_model"."checkpoints" (
 	"projection" text COLLATE "C" PRIMARY KEY NOT NULL,
 	"version" bigint NOT NULL,

@@ -1,16 +1,13 @@
 // Rows that are built in a schema of their own and then moved to where the live ones are. Readers name
 // tables, not places: those that come during the swap wait for some milliseconds and read the new rows.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PostgresError, TransactionSql } from 'postgres';
+import type { PostgresError } from 'postgres';
 import type { Projection } from '../../kernel/projection.ts';
 import type { BesideReadModel } from '../../kernel/read-model.ts';
 import type { Position } from '../../kernel/stream.ts';
 import { sha256 } from '../sha256.ts';
-import {
-  type PostgresReadModelParts,
-  postgresReadModel,
-  type ReadModelClient,
-} from './read-model.ts';
+import type { Client } from './connection.ts';
+import { type PostgresReadModelParts, postgresReadModel, type Transaction } from './read-model.ts';
 import { rowTables } from './row-tables.ts';
 
 /** Readers wait no longer than this behind a swap that itself waits for a reader that takes its time. */
@@ -19,8 +16,6 @@ const lockAttemptsMax = 100;
 const lockPauseMs = 100;
 
 const ownTables = ['checkpoints', 'parked_events'];
-
-type Transaction = TransactionSql<{ position: number }>;
 
 /** Another process is building rows of the same projections. */
 export class RebuildRunning extends Error {
@@ -50,20 +45,12 @@ export async function openPostgresReadModelBeside(
   const names = projections.map(({ name }) => name).toSorted();
   const tables = projections.flatMap((one) => one.tables.map((table) => tableOf(table).name));
   const place = placeOf(schema, projections);
-  const held = await sql.reserve();
-
-  async function release() {
-    await held`SELECT pg_advisory_unlock(hashtextextended(${place.family}, 0))`;
-    held.release();
-  }
-
+  const release = await lockFor(sql, place.family);
+  if (!release) throw new RebuildRunning(names);
   try {
-    const [lock] = await held<{ isFree: boolean }[]>`
-      SELECT pg_try_advisory_lock(hashtextextended(${place.family}, 0)) AS "isFree"`;
-    if (!lock!.isFree) throw new RebuildRunning(names);
     await prepare(sql, schema, place, [...tables, ...ownTables]);
   } catch (error) {
-    held.release();
+    await release();
     throw error;
   }
 
@@ -102,6 +89,27 @@ export async function openPostgresReadModelBeside(
   };
 }
 
+/**
+ * A lock that ends with its connection, held by a transaction that does nothing else.
+ * @returns How to release it; undefined when somebody else has it.
+ */
+async function lockFor(sql: Client, family: string): Promise<(() => Promise<void>) | undefined> {
+  const released = Promise.withResolvers<void>();
+  const taken = Promise.withResolvers<boolean>();
+  const holding = sql.begin(async (transaction) => {
+    const [row] = await transaction<{ isFree: boolean }[]>`
+      SELECT pg_try_advisory_xact_lock(hashtextextended(${family}, 0)) AS "isFree"`;
+    taken.resolve(row!.isFree);
+    if (row!.isFree) await released.promise;
+  });
+  const over = holding.catch(taken.reject); // once it is taken: the connection is gone, and the lock with it
+  if (!(await taken.promise)) return undefined;
+  return async () => {
+    released.resolve();
+    await over;
+  };
+}
+
 type Place = { readonly family: string; readonly schema: string };
 
 /** The same projections at the same versions are built in the same place. */
@@ -115,7 +123,7 @@ function placeOf(live: string, projections: readonly Projection[]): Place {
 
 /** What an interrupted rebuild has left is of use only to the versions that began it. */
 async function prepare(
-  sql: ReadModelClient,
+  sql: Client,
   live: string,
   { family, schema }: Place,
   tables: readonly string[],
@@ -149,7 +157,7 @@ type IndexRow = {
 const isRule = ({ isUnique }: IndexRow) => isUnique;
 
 async function makeIndexes(
-  sql: ReadModelClient | Transaction,
+  sql: Client | Transaction,
   { from, to, table }: Copying,
   isWanted: (index: IndexRow) => boolean,
 ): Promise<void> {
@@ -175,7 +183,7 @@ async function makeIndexes(
 }
 
 /** Makes the rows as quick to read as the live ones, which may take a while. */
-async function finish(sql: ReadModelClient, copying: Copying): Promise<void> {
+async function finish(sql: Client, copying: Copying): Promise<void> {
   await makeIndexes(sql, copying, () => true);
   await sql.unsafe(`ANALYZE "${copying.to}"."${copying.table}"`);
 }

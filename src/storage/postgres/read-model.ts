@@ -2,7 +2,7 @@
 // statements of a call travel together, in few groups; when the rows refuse one of them, the call is
 // tried again in parts, to find the step that is to blame.
 import type { PgTable } from 'drizzle-orm/pg-core';
-import postgres, { type PostgresError, type TransactionSql } from 'postgres';
+import type { PostgresError } from 'postgres';
 import type { RowChange } from '../../kernel/projection.ts';
 import {
   type Checkpoint,
@@ -14,7 +14,9 @@ import {
   UnappliableStep,
 } from '../../kernel/read-model.ts';
 import type { Position } from '../../kernel/stream.ts';
+import { UnkeptValue } from '../kept-value.ts';
 import { NoSuchRow } from '../no-such-row.ts';
+import { type Client, openClient } from './connection.ts';
 import { type Group, groupOf, groupsOf } from './row-groups.ts';
 import { statementOf } from './row-statements.ts';
 import { rowTables } from './row-tables.ts';
@@ -23,21 +25,23 @@ const connectionsMax = 4;
 /** Changes that are tried together while one that the rows refuse is looked for. */
 const partSize = 100;
 
-/** A client whose 64-bit integers are numbers, and whose commits do not wait for the disk. */
-export function openReadModelClient(url: string) {
-  return postgres(url, {
+/** Its commits do not wait for the disk, and its statements may take as long as an index needs. */
+export function openReadModelClient(url: string): Client {
+  return openClient(url, {
     max: connectionsMax,
-    onnotice: () => {},
-    connection: { application_name: 'refold read models', synchronous_commit: 'off' },
-    types: { position: { to: 20, from: [20], serialize: String, parse: Number } },
+    connection: {
+      application_name: 'refold read models',
+      synchronous_commit: 'off',
+      statement_timeout: 0,
+      idle_in_transaction_session_timeout: 0,
+    },
   });
 }
 
-export type ReadModelClient = ReturnType<typeof openReadModelClient>;
-type Transaction = TransactionSql<{ position: number }>;
+export type Transaction = Parameters<Parameters<Client['begin']>[1]>[0];
 
 export type PostgresReadModelParts = {
-  readonly sql: ReadModelClient;
+  readonly sql: Client;
   readonly schema: string;
   /** The PostgreSQL table of a declared one. */
   readonly twinOf: (declared: unknown) => PgTable;
@@ -209,6 +213,6 @@ function codeOf(error: unknown): string {
 
 /** The rows refuse this, now and whenever it is tried: bad data or a constraint; any other failure may pass. */
 function isRefusalOfRows(error: unknown): error is Error {
-  if (error instanceof TypeError || error instanceof NoSuchRow) return true;
+  if (error instanceof UnkeptValue || error instanceof NoSuchRow) return true;
   return /^2[23]\w{3}$/.test(codeOf(error));
 }

@@ -6,7 +6,7 @@ import type { RowTable } from './row-tables.ts';
 
 export type Statement = { readonly text: string; readonly values: readonly string[] };
 
-/** @throws TypeError for a value that no column can hold. */
+/** @throws UnkeptValue */
 export function statementOf(schema: string, group: Group): Statement {
   const { key, names, rows } = group;
   return {
@@ -20,7 +20,7 @@ export function statementOf(schema: string, group: Group): Statement {
 
 function textOf(target: string, { kind, table, key, names }: Group): string {
   const all = [...key, ...names];
-  const arrays = all.map((name, index) => `$${index + 1}::${columnOf(table, name).type}[]`);
+  const arrays = all.map((name, index) => `$${index + 1}::text::${columnOf(table, name).type}[]`);
   const given = `unnest(${arrays.join(', ')}) AS given(${all.map((_, index) => `v${index}`).join(', ')})`;
   const matches = key.map((name, index) => `kept.${quoted(table, name)} = given.v${index}`);
   const where = `WHERE ${matches.join(' AND ')}`;
@@ -47,11 +47,11 @@ function quoted(table: RowTable, property: string): string {
 
 function columnOf(table: RowTable, property: string) {
   const column = table.columns.get(property);
-  if (!column) throw new TypeError(`${table.name} has no column ${property}.`);
+  if (!column) throw new Error(`${table.name} has no column ${property}.`);
   return column;
 }
 
-/** An array as PostgreSQL writes it. */
+/** An array as PostgreSQL writes it, which goes as text, so that the driver need not know its type. */
 function arrayOf(rows: readonly Row[], valueOf: (row: Row) => unknown): string {
   return `{${rows.map((row) => elementOf(valueOf(row))).join(',')}}`;
 }
