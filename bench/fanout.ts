@@ -5,10 +5,10 @@ import { signInMany, startRefold } from './refold.ts';
 import type { Report } from './report.ts';
 import { measureInRounds, type Variant } from './rounds.ts';
 
-const counts = [1];
+const counts = [1, 100, 1_000];
 /** A user may have so many streams open. */
 const streamsEach = 32;
-const batch = 250;
+const batch = 64;
 const text = 'Good morning, all of you, and a good day!';
 
 type Kind = {
