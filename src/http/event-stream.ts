@@ -7,7 +7,7 @@ import type { Connection, Connections, EndReason } from './connections.ts';
 import type { LiveEntry } from './live-entry.ts';
 
 const waitingBytesMax = 1_048_576;
-const chunkBytes = 65_536;
+const chunkLength = 65_536;
 const retryMsMin = 1_000;
 const retryMsMax = 4_000;
 const encoder = new TextEncoder();
@@ -26,7 +26,7 @@ export type StreamRequest = {
   /** The client's position was none of this log: it must forget what it knows. */
   readonly isReset: boolean;
   /** The frame that this follower gets of an event, if any. */
-  readonly frameOf: (entry: LiveEntry) => Uint8Array | undefined;
+  readonly frameOf: (entry: LiveEntry) => string | undefined;
   /** Called once, when the stream has ended in whatever way. */
   readonly onEnd: () => void;
   /** Called when we end it: what the reader does not take soon is not kept for it. */
@@ -45,30 +45,29 @@ export function eventStream(
   const hasRoom = () => (controller.desiredSize ?? 0) > 0;
 
   function take(entries: readonly LiveEntry[]): number {
-    let frames: Uint8Array[] = [];
-    let bytes = 0;
+    let [frames, count] = ['', 0];
     for (const [index, entry] of entries.entries()) {
-      if (bytes >= chunkBytes) {
-        send(frames);
-        [frames, bytes] = [[], 0];
+      if (frames.length >= chunkLength) {
+        send(frames, count);
+        [frames, count] = ['', 0];
       }
-      if (bytes === 0 && !hasRoom()) {
+      if (frames === '' && !hasRoom()) {
         stalledSince ??= performance.now();
         return index;
       }
       const frame = frameOf(entry);
       if (!frame) continue;
-      frames.push(frame);
-      bytes += frame.byteLength;
+      frames += frame;
+      count += 1;
     }
-    send(frames);
+    send(frames, count);
     return entries.length;
   }
 
-  function send(frames: readonly Uint8Array[]) {
-    if (frames.length === 0 || isOver) return;
-    controller.enqueue(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
-    connections.delivered('sse', frames.length);
+  function send(frames: string, count: number) {
+    if (count === 0 || isOver) return;
+    controller.enqueue(encoder.encode(frames));
+    connections.delivered('sse', count);
   }
 
   function leave(reason: EndReason | 'left') {

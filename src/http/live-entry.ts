@@ -5,14 +5,12 @@ import type { StoredEvent } from '../kernel/event-log.ts';
 import type { EventStore } from '../kernel/event-store.ts';
 import type { Entry } from '../kernel/catch-up.ts';
 import { idOf } from '../kernel/stream.ts';
-import { type Audience, eventView } from './visibility.ts';
-
-const encoder = new TextEncoder();
+import { type Audience, eventText } from './visibility.ts';
 
 export type LiveEntry = Entry & {
   readonly event: Recorded;
-  /** The frame of a server-sent event. */
-  readonly frame: (audience: Audience) => Uint8Array;
+  /** The frame of a server-sent event, made once for each audience. */
+  readonly frame: (audience: Audience) => string;
   /** The text of a frame for the members of `room`; undefined for what is not of a room. */
   readonly chat: ChatFrame | undefined;
 };
@@ -53,7 +51,7 @@ export function entryOpener({ store, nameOf, onBroken }: EntryParts) {
     for (const stored of page) {
       try {
         const event = open(stored);
-        entries.push(liveEntry(event, await chatFrame(event)));
+        entries.push(liveEntry(event, stored.meta, await chatFrame(event)));
       } catch (error) {
         onBroken(stored, error);
       }
@@ -62,20 +60,15 @@ export function entryOpener({ store, nameOf, onBroken }: EntryParts) {
   };
 }
 
-function liveEntry(event: Recorded, chat: ChatFrame | undefined): LiveEntry {
-  const frames = new Map<Audience, Uint8Array>();
+function liveEntry(event: Recorded, meta: string, chat: ChatFrame | undefined): LiveEntry {
+  const { position, type } = event;
+  const frames: Partial<Record<Audience, string>> = {};
+  const frameFor = (audience: Audience) =>
+    `id: ${position}\nevent: ${type}\ndata: ${eventText(event, meta, audience)}\n\n`;
   return {
-    position: event.position,
+    position,
     event,
     chat,
-    frame(audience) {
-      const known = frames.get(audience);
-      if (known) return known;
-      const { position, type } = event;
-      const data = JSON.stringify(eventView(event, audience));
-      const frame = encoder.encode(`id: ${position}\nevent: ${type}\ndata: ${data}\n\n`);
-      frames.set(audience, frame);
-      return frame;
-    },
+    frame: (audience) => (frames[audience] ??= frameFor(audience)),
   };
 }
