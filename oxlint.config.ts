@@ -236,6 +236,7 @@ export default defineConfig({
         'main.ts',
         'postgres-rows.ts',
         'read-side.ts',
+        'reads.ts',
         'secrets.ts',
       ],
       packages: 'any',

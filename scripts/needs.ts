@@ -25,10 +25,11 @@ export async function servicesFor(files: readonly string[]): Promise<ReadonlySet
   return new Set(services.filter((service) => reached.has(providers[service])));
 }
 
-/** The files of this repository that it imports. */
+/** The files of this repository that it always imports: what it may import does not tell what it needs. */
 async function importedBy(file: string): Promise<string[]> {
   const imports = transpiler.scanImports(await Bun.file(file).text());
   return imports
+    .filter(({ kind }) => kind === 'import-statement')
     .map(({ path }) => path)
     .filter((path) => path.startsWith('.') && path.endsWith('.ts'))
     .map((path) => join(dirname(file), path));

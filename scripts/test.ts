@@ -8,16 +8,18 @@ const program = commandLine('test', 'Runs the tests: all of them, or the files n
   .argument('[files...]', 'parts of the paths of test files')
   .option('-t, --test-name-pattern <regex>', 'only tests whose name matches')
   .option('--bail', 'stop at the first failure')
-  .option('--coverage', 'report which lines the tests reach');
+  .option('--coverage', 'report which lines the tests reach')
+  .option('--engine <engine>', 'what servers run on: sqlite or postgres', 'sqlite');
 
 /** Long enough for a test that starts processes; the rest answer in milliseconds. */
 const timeoutMs = 60_000;
 
 await runCommandLine(program, async () => {
-  const { testNamePattern, bail, coverage } = program.opts<{
+  const { testNamePattern, bail, coverage, engine } = program.opts<{
     testNamePattern?: string;
     bail?: true;
     coverage?: true;
+    engine: string;
   }>();
   const command = [process.execPath, 'test', '--timeout', String(timeoutMs)];
   if (testNamePattern !== undefined) command.push('--test-name-pattern', testNamePattern);
@@ -26,7 +28,7 @@ await runCommandLine(program, async () => {
   const found = await Array.fromAsync(new Bun.Glob('{src,test,scripts}/**/*.test.ts').scan(root));
   const all = found.filter((file) => !file.includes('node_modules'));
   const files = matching(program.args, all);
-  const services = await provideServices(files.length === 0 ? all : files);
+  const services = await provideServices(files.length === 0 ? all : files, engine);
   try {
     return await run([...command, ...files], services.environment);
   } finally {
@@ -35,14 +37,15 @@ await runCommandLine(program, async () => {
 });
 
 /** A server that TEST_POSTGRES_URL names is used instead of one of our own. */
-async function provideServices(files: readonly string[]) {
-  const needed = await servicesFor(files);
+async function provideServices(files: readonly string[], engine: string) {
+  const needed = new Set(await servicesFor(files));
+  if (engine === 'postgres') needed.add('postgres');
   if (needed.has('chromium')) await provideChromium();
   if (needed.has('redis')) await provideRedis();
   const isGiven = Boolean(process.env['TEST_POSTGRES_URL']);
   const postgres = needed.has('postgres') && !isGiven ? await startPostgres() : undefined;
   return {
-    environment: postgres ? { TEST_POSTGRES_URL: postgres.url } : {},
+    environment: { TEST_ENGINE: engine, ...(postgres && { TEST_POSTGRES_URL: postgres.url }) },
     stop: async () => postgres?.stop(),
   };
 }

@@ -1,28 +1,24 @@
 // The composition root: names every part and wires it, decides nothing.
-import { join } from 'node:path';
 import { version } from '../package.json';
-import { drizzle } from 'drizzle-orm/bun-sqlite';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { atMost, stopMsMax } from './at-most.ts';
 import { createPasswords } from './auth/passwords.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
-import { createTokenReuse, type TokenReuse } from './auth/token-reuse.ts';
-import { createTickets } from './auth/tickets.ts';
+import { createTokenReuse } from './auth/token-reuse.ts';
 import { createCommands, type Commands } from './commands/index.ts';
-import { type Config, InvalidConfig, type Secrets } from './config.ts';
+import type { Config, Secrets } from './config.ts';
 import { registry } from './events/index.ts';
 import type { Role, UserEvent } from './events/users.ts';
 import { createFollowers } from './followers.ts';
-import { createAccess, type User } from './http/access.ts';
+import { createAccess } from './http/access.ts';
 import type { Edge } from './http/edge.ts';
-import { createFreshness } from './http/freshness.ts';
 import { createOnce } from './http/idempotency.ts';
 import { createLimits } from './http/rate-limit.ts';
 import { createTokens } from './http/tokens.ts';
 import { openImages } from './images.ts';
-import type { Append, EventLog } from './kernel/event-log.ts';
+import type { Append, AppendOutcome, EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { CommandHandlerParts, Folded } from './kernel/handle-command.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
@@ -31,22 +27,21 @@ import { createLive } from './live.ts';
 import { openJobs } from './open-jobs.ts';
 import { createMeters, type Meters } from './metrics/index.ts';
 import { createMonitoredHttp, type MonitoredHttp } from './monitoring.ts';
-import { rebuildOutdated } from './operations.ts';
-import { sqliteReads } from './queries/engines.ts';
-import { createQueries } from './queries/index.ts';
-import type { ReadSideSettings } from './projector-worker.ts';
-import { openReadSide } from './read-side.ts';
+import { followOtherNodes } from './other-nodes.ts';
+import { openReads } from './reads.ts';
 import { developmentSecrets } from './secrets.ts';
 import { openSharedSide } from './shared.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
 import { createKeyring, keyPlace } from './storage/keyring.ts';
-import { openSnapshots } from './storage/sqlite/snapshots.ts';
-import { openSqliteStorage, type Storage } from './storage/sqlite/storage.ts';
+import { openStores, type Stores } from './stores.ts';
 
 const statesRemembered = 20_000;
 const pruneMs = 60 * 60 * 1_000;
+/** No registration takes as long as this. */
+const settleMs = 5 * 60 * 1_000;
+const endOfTime = '9999';
 const claimSecret = 'claim-digest';
 
 const newId = () => Bun.randomUUIDv7();
@@ -56,47 +51,63 @@ const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 export async function createApplication(config: Config, logger: Logger) {
   let writerFailure: Error | undefined;
   const meters = createMeters(version);
-  const stored = await openStorage(config, (error) => {
+  const stored = await openStores(config, (error) => {
     writerFailure = error;
     logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
   });
   const storage = meters.watchStorage(stored);
-  const { log, vault } = storage;
+  const { log, vault, tickets, nodes } = storage;
   const secrets = config.secrets ?? developmentSecrets(config.dataDirectory);
   const { keyEncryption, keyring, digest } = await openKeys(vault, secrets.crypto);
 
   let appendFailure: Error | undefined;
   const watchedLog = watched(log, {
-    appended(durable, appends) {
+    answered(appends, durable) {
       appendFailure = undefined;
+      if (durable === undefined) return;
       readSide.wake(durable);
       shared.appended(appends, durable);
       if (live.feed.size() > 0) live.wakeUp.signal();
       followers.wakeFor(appends);
     },
     failed(error) {
-      appendFailure = error;
+      // A database that is away shows in every check, and is back without an append to tell so.
+      if (!nodes) appendFailure = error;
     },
   });
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
-  const commands = createMeasuredCommands(meters, { store, digest });
+  const isShared = nodes !== undefined;
+  const commands = createMeasuredCommands(meters, { store, digest, isShared });
 
-  const { closeReads, ...opened } = await openReadsAndJobs(config, secrets, log, logger);
-  const { readSide, enter } = opened;
+  const { closeReads, ...opened } = await openReadsAndJobs(config, secrets, storage, logger);
+  const { readSide, freshness } = opened;
   const images = openImages({ ...opened, config, digest, logger, head: log.head });
   const common = { ...opened, store, commands, images, config, digest, keyring, newId, logger };
-  const shared = openSharedSide({ ...common, log: watchedLog, wake: () => live.wakeUp.signal() });
-  const followers = await createFollowers({ ...storage, ...common });
+  const shared = openSharedSide({ ...common, log: watchedLog, wake: () => othersAppended() });
+  const followers = await createFollowers({ ...storage, ...common, leases: nodes?.leases });
 
   const accounts = await openAccounts({ store, commands, vault, keyEncryption, secrets });
-  const { sessions, recentRoles, tokens, tokenReuse } = accounts;
-  const tickets = createTickets<User>();
+  const { sessions, recentRoles, tokens } = accounts;
   const access = createAccess({ tokens, sessions, tickets, recentRoles });
   const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
+  const others = nodes && (await followOtherNodes({ ...storage, ...common, ...accounts }));
+
+  await addRecentRoles(store, recentRoles);
+
+  /** Another node has appended something, as far as a hint can tell. */
+  function othersAppended() {
+    readSide.wake(0 as Position);
+    if (live.feed.size() > 0) live.wakeUp.signal();
+    followers.wake();
+    shared.wake();
+    others?.wake();
+  }
+  nodes?.onHint(othersAppended);
+  others?.start();
   live.feed.start();
   shared.start();
   followers.start();
-  await tokenReuse.settle(newId());
+  await accounts.settle(!isShared);
 
   const edge: Edge = {
     ...common,
@@ -106,13 +117,12 @@ export async function createApplication(config: Config, logger: Logger) {
     ...accounts,
     passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
-    freshness: createFreshness({ ...readSide, enter }, await log.head()),
+    freshness,
     once: createOnce({ vault, keyring, digest, clock }),
     limits: createLimits(config.rateLimits, meters.requests.refused, shared.counts),
     refused: meters.requests.refused,
     presence: shared.presence,
     nameOf: live.nameIfKnown,
-    noteRole: (userId, role) => recentRoles.set(userId, role),
     isProduction: config.isProduction,
   };
   const http = createMonitoredHttp({
@@ -121,11 +131,11 @@ export async function createApplication(config: Config, logger: Logger) {
     meters,
     jobs: followers.effects,
     writerFailure: () => writerFailure ?? appendFailure,
-    others: [...followers.checks, ...shared.checks],
+    others: [...followers.checks, ...shared.checks, ...(others?.checks ?? [])],
     followers: followers.all,
     version,
   });
-  const pruning = pruneRegularly(vault, tokenReuse, logger);
+  const pruning = pruneRegularly(vault, accounts, logger);
 
   return {
     http,
@@ -152,6 +162,7 @@ export async function createApplication(config: Config, logger: Logger) {
       await live.feed.stop();
       await stopServing(http.server);
       await followers.stop();
+      await others?.stop();
       await shared.stop();
       await store.idle();
       await edge.freshness.caughtUp(await log.head());
@@ -159,17 +170,6 @@ export async function createApplication(config: Config, logger: Logger) {
       await storage.close();
     },
   };
-}
-
-/** @throws InvalidConfig for an engine that the server does not run on. */
-async function openStorage(
-  { database, dataDirectory }: Config,
-  onWriterGone: (error: Error) => void,
-): Promise<Storage> {
-  if (database.engine === 'sqlite') return await openSqliteStorage(dataDirectory, onWriterGone);
-  throw new InvalidConfig([
-    'DATABASE_URL must be sqlite:DIRECTORY: the server does not run on PostgreSQL yet.',
-  ]);
 }
 
 /** Answers what was begun; a request that never ends is cut. */
@@ -189,9 +189,9 @@ async function openKeys(vault: Vault, cryptoSecrets: readonly string[]) {
 }
 
 /** At the same time, because each starts a thread. */
-async function openReadsAndJobs(config: Config, secrets: Secrets, log: EventLog, logger: Logger) {
-  const settings = { directory: config.dataDirectory, cryptoSecrets: secrets.crypto };
-  const opening = [openReads(settings, log, logger), openJobs(config, logger)] as const;
+async function openReadsAndJobs(config: Config, secrets: Secrets, stores: Stores, logger: Logger) {
+  const settings = { ...config, cryptoSecrets: secrets.crypto };
+  const opening = [openReads(settings, stores, logger), openJobs(config, logger)] as const;
   const [reads, jobs] = await Promise.all(opening);
   return { ...reads, jobs };
 }
@@ -199,7 +199,7 @@ async function openReadsAndJobs(config: Config, secrets: Secrets, log: EventLog,
 /** The commands, with a cache of the states they decide on. */
 function createMeasuredCommands(
   meters: Meters,
-  parts: Pick<CommandHandlerParts, 'store' | 'digest'>,
+  parts: Pick<CommandHandlerParts, 'store' | 'digest' | 'isShared'>,
 ): Commands {
   const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const cache = meters.caches.watch('states', states);
@@ -215,55 +215,46 @@ type AccountParts = {
   readonly secrets: Secrets;
 };
 
-/** How people come in; what a crash left half done is finished first. */
+/** How people come in. */
 async function openAccounts({ store, commands, vault, keyEncryption, secrets }: AccountParts) {
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
-  const recentRoles = await rolesChangedRecently(store);
+  const recentRoles = new Map<string, Role>();
   const tokens = createTokens(secrets.jwt, newId);
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
-  await registration.settle(async (personId) => (await commands.users.load(personId)).version > 0);
   const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
-  return { sessions, recentRoles, tokens, registration, tokenReuse };
-}
-
-/** The projector, and the queries on its rows. */
-async function openReads(settings: ReadSideSettings, log: EventLog, logger: Logger) {
-  let isStopping = false;
-  const readSide = await openReadSide(settings, await log.head(), (status) => {
-    const isAsExpected = status.state === 'live' || isStopping;
-    logger[isAsExpected ? 'debug' : 'warn'](status, 'projector');
-  });
-  const snapshots = openSnapshots(join(settings.directory, 'read-model.db'));
-  readSide.onProgress(() => {
-    snapshots.leave();
-    rebuildOutdated(readSide, logger);
-  });
   return {
-    readSide,
-    queries: createQueries(sqliteReads(drizzle(snapshots.database))),
-    /** To be called right before a query reads. */
-    enter: snapshots.enter,
-    async closeReads() {
-      isStopping = true;
-      await readSide.close();
-      snapshots.close();
+    sessions,
+    recentRoles,
+    noteRole: (userId: string, role: Role) => void recentRoles.set(userId, role),
+    tokens,
+    registration,
+    tokenReuse,
+    /** Finishes what a crash has left half done. @param isAlone Whether nobody else can be at it. */
+    async settle(isAlone = false): Promise<void> {
+      const before = isAlone ? endOfTime : new Date(Date.now() - settleMs).toISOString();
+      const isKnown = async (id: string) => (await commands.users.load(id)).version > 0;
+      await registration.settle(before, isKnown);
+      await tokenReuse.settle(newId());
     },
   };
 }
 
+type Accounts = Awaited<ReturnType<typeof openAccounts>>;
+
 type Watcher = {
-  readonly appended: (durable: Position, appends: readonly Append[]) => void;
+  /** @param newest The newest position that was stored; undefined if there was nothing to store. */
+  readonly answered: (appends: readonly Append[], newest: Position | undefined) => void;
   readonly failed: (error: Error) => void;
 };
 
 /** Tells after each append how far the log has come, or that it failed. */
-function watched(log: EventLog, { appended, failed }: Watcher): EventLog {
+function watched(log: EventLog, { answered, failed }: Watcher): EventLog {
   return {
     ...log,
     async append(appends) {
       try {
         const outcomes = await log.append(appends);
-        appended(await log.head(), appends);
+        answered(appends, newestOf(outcomes));
         return outcomes;
       } catch (error) {
         failed(error as Error);
@@ -271,6 +262,11 @@ function watched(log: EventLog, { appended, failed }: Watcher): EventLog {
       }
     },
   };
+}
+
+function newestOf(outcomes: readonly AppendOutcome[]): Position | undefined {
+  const stored = outcomes.flatMap((one) => (one.ok && !one.isRepeated ? [one.position] : []));
+  return stored.length === 0 ? undefined : (Math.max(...stored) as Position);
 }
 
 /** Makes the key of a new person, wrapped as the vault keeps it. */
@@ -289,23 +285,21 @@ function reuseNotedIn({ users }: Commands): Parameters<typeof createTokenReuse>[
   };
 }
 
-function pruneRegularly(vault: Vault, tokenReuse: TokenReuse, logger: Logger): Timer {
+function pruneRegularly(vault: Vault, { settle }: Accounts, logger: Logger): Timer {
   async function prune() {
-    await tokenReuse.settle(newId());
+    await settle();
     await vault.prune(clock.now());
   }
   const report = (error: unknown) => logger.error({ err: error }, 'pruning the vault failed');
   return setInterval(() => void prune().catch(report), pruneMs).unref();
 }
 
-/** Roles that changed so recently that tokens with the old one may still be unexpired. */
-async function rolesChangedRecently(store: EventStore): Promise<Map<string, Role>> {
+/** Adds the roles that changed so recently that tokens with the old one may still be unexpired. */
+async function addRecentRoles(store: EventStore, roles: Map<string, Role>): Promise<void> {
   const since = new Date(Date.now() - accessTokenSeconds * 1_000).toISOString();
-  const roles = new Map<string, Role>();
   for await (const event of store.readBack()) {
     if (event.time < since) break;
     const { type, data, stream } = event as unknown as UserEvent & { stream: StreamName };
     if (type === 'UserRoleChanged' && !roles.has(idOf(stream))) roles.set(idOf(stream), data.role);
   }
-  return roles;
 }

@@ -19,6 +19,10 @@ export async function createFollowers(parts: ReactionParts & SideEffectsParts) {
     wakeFor(appends: readonly Append[]) {
       for (const { wakeFor } of followers) wakeFor(appends);
     },
+    /** The log may have grown by what another node has appended. */
+    wake() {
+      for (const { wake } of followers) wake();
+    },
     async stop() {
       await Promise.all(followers.map(({ stop }) => stop()));
     },

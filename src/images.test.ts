@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import pino from 'pino';
 import { openImages } from './images.ts';
-import type { Progress } from './kernel/projector.ts';
+import type { Progress } from './kernel/progress.ts';
 import type { Position } from './kernel/stream.ts';
 
 const parked = {
@@ -14,7 +14,7 @@ const parked = {
 
 /** Asks whether the read model shows every image, given what the projector tells of itself. */
 async function isComplete(told: Partial<Progress>, isThere = true): Promise<boolean> {
-  const nothing = { positions: {}, builds: {}, outdated: [], parked: [] };
+  const nothing = { positions: {}, builds: {}, outdated: [], overtaken: [], parked: [] };
   const progress = { applied: 7 as Position, ...nothing, ...told };
   const images = openImages({
     config: { s3: undefined, dataDirectory: '/nowhere' },

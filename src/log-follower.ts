@@ -2,20 +2,28 @@
 import type { Logger } from 'pino';
 import type { Check } from './http/health.ts';
 import type { Append, Write } from './kernel/event-log.ts';
-import { createProcessManager, type ProcessManagerParts } from './kernel/process-manager.ts';
+import type { Epoch, Leases } from './kernel/lease.ts';
+import {
+  createProcessManager,
+  type ProcessManager,
+  type ProcessManagerParts,
+} from './kernel/process-manager.ts';
 import { createSubscription } from './kernel/subscription.ts';
+import { createTenure, type Tenure } from './kernel/tenure.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createWakeUp } from './storage/wake-up.ts';
 
 export type LogFollowerParts = Omit<ProcessManagerParts, 'clock' | 'onUnreadable'> & {
   readonly logger: Logger;
+  /** By which one of several nodes does it; undefined: this process alone. */
+  readonly leases?: Leases | undefined;
   /** Failures that are another service's: this node is ready all the same. */
   readonly isExcused?: (error: unknown) => boolean;
 };
 
 /** To be called before anything is appended; nothing runs before `start`. */
 export async function createLogFollower(parts: LogFollowerParts) {
-  const { name, types, logger, isExcused = () => false } = parts;
+  const { name, types, logger, leases, isExcused = () => false } = parts;
   const manager = createProcessManager({
     ...parts,
     clock,
@@ -25,9 +33,10 @@ export async function createLogFollower(parts: LogFollowerParts) {
   await manager.begin();
 
   const wakeUp = createWakeUp();
+  const tenure = leases && tenureOf(leases, { name, logger, onAcquired: wakeUp.signal });
   let failure: unknown;
   const subscription = createSubscription({
-    advance: manager.advance,
+    advance: tenure ? whileHeld(tenure, manager) : manager.advance,
     wakeUp,
     clock,
     onStatus(status, err) {
@@ -43,7 +52,12 @@ export async function createLogFollower(parts: LogFollowerParts) {
     name,
     position: manager.position,
     status: subscription.status,
-    start: subscription.start,
+    start() {
+      tenure?.start();
+      subscription.start();
+    },
+    /** The log may have grown by what another node has appended. */
+    wake: wakeUp.signal,
 
     /** The log has grown by these; what holds nothing to act on is passed over when there is time. */
     wakeFor(appends: readonly Append[]): void {
@@ -61,6 +75,45 @@ export async function createLogFollower(parts: LogFollowerParts) {
     async stop(): Promise<void> {
       await subscription.stop();
       await manager.keep();
+      await tenure?.stop();
     },
+  };
+}
+
+type Tenancy = {
+  readonly name: string;
+  readonly logger: Logger;
+  readonly onAcquired: () => void;
+};
+
+function tenureOf(leases: Leases, { name, logger, onAcquired }: Tenancy): Tenure {
+  return createTenure({
+    leases,
+    name: `follower ${name}`,
+    owner: crypto.randomUUID(),
+    wakeUp: createWakeUp(),
+    now: () => performance.now(),
+    onAcquired,
+    onFailure: (err) => logger.warn({ err }, `${name}: whose work it is cannot be found out`),
+  });
+}
+
+/** How often a node that has not the lease looks how far the one is that has. */
+const lookMs = 250;
+
+/** Two who believe that they have the lease repeat each other's reactions, which is harmless. */
+function whileHeld(
+  tenure: Tenure,
+  manager: Pick<ProcessManager, 'begin' | 'advance'>,
+): () => Promise<boolean> {
+  let own: Epoch | undefined;
+  let lookedAt = 0;
+  return async () => {
+    const epoch = tenure.epoch();
+    const now = performance.now();
+    if (epoch === undefined && now - lookedAt < lookMs) return false;
+    if (epoch !== own || epoch === undefined) await manager.begin();
+    [own, lookedAt] = [epoch, now];
+    return epoch !== undefined && (await manager.advance());
   };
 }

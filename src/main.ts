@@ -1,7 +1,9 @@
 // The server as a process: configuration, application, listening, and a graceful stop.
+import type { Logger } from 'pino';
 import { createApplication } from './app.ts';
-import { readConfig } from './config.ts';
+import { type Config, readConfig } from './config.ts';
 import { openControl } from './control.ts';
+import type { Edge } from './http/edge.ts';
 import { createLogger } from './log.ts';
 
 /** Serves until the process is told to stop. */
@@ -11,18 +13,30 @@ export async function serve(): Promise<void> {
   const told = untilTold();
   const application = await createApplication(config, logger);
   const url = await listening(application);
-  const control = openControl(config.dataDirectory, application.edge, logger);
+  const control = controlOf(config, application.edge, logger);
   logger.info(
-    { url: url.href, docs: new URL('/docs', url).href, data: config.dataDirectory },
+    { url: url.href, docs: new URL('/docs', url).href, ...placeOf(config) },
     'listening',
   );
 
   const signal = await told;
   logger.info({ signal }, 'stopping');
-  await control.close();
+  await control?.close();
   await application.stop();
   logger.info('stopped');
   process.exit(0);
+}
+
+/** Commands reach the stores of a database by themselves, beside any number of servers. */
+function controlOf({ database, dataDirectory }: Config, edge: Edge, logger: Logger) {
+  return database.engine === 'sqlite' ? openControl(dataDirectory, edge, logger) : undefined;
+}
+
+/** For people to see; the address of a database may hold a password. */
+function placeOf({ database, dataDirectory }: Config) {
+  return database.engine === 'sqlite'
+    ? { data: dataDirectory }
+    : { database: new URL(database.url).host + new URL(database.url).pathname };
 }
 
 /** Where nothing can listen, the stores are closed as at any other end. */

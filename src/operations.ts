@@ -23,14 +23,19 @@ export function projectionControl(
         view(readSide, { name, version, head: newest }),
       );
     },
-    rebuild(name) {
+    async rebuild(name) {
       if (!projections.some((one) => one.name === name)) return 'unknown';
       if (readSide.rebuilding.has(name)) return 'running';
-      readSide.rebuild([name]).then(
-        () => logger.info({ projection: name }, 'rebuilt'),
-        (error: unknown) => logger.error({ projection: name, err: error }, 'rebuild failed'),
-      );
-      return 'started';
+      return await new Promise((resolve, reject) => {
+        readSide.rebuild([name], () => resolve('started')).then(
+          () => logger.info({ projection: name }, 'rebuilt'),
+          (error: unknown) => {
+            if (isRunningElsewhere(error)) return resolve('running');
+            logger.error({ projection: name, err: error }, 'rebuild failed');
+            reject(error); // of no account once it has begun
+          },
+        );
+      });
     },
   };
 }
@@ -64,15 +69,36 @@ function view(
   };
 }
 
-/** Rows that an older version of a projection made answer until they are rebuilt; this does it. */
-export function rebuildOutdated(readSide: ReadSide, logger: Logger): void {
-  const names = readSide.progress().outdated.filter((name) => !readSide.rebuilding.has(name));
-  if (names.length === 0) return;
-  logger.info({ projections: names }, 'rebuilding projections of an older version');
-  readSide.rebuild(names).then(
-    () => logger.info({ projections: names }, 'rebuilt'),
-    (error: unknown) => logger.error({ projections: names, err: error }, 'rebuild failed'),
-  );
+const isRunningElsewhere = (error: unknown) => (error as Error).name === 'RebuildRunning';
+
+const pauseMs = 5_000;
+
+/**
+ * Rows that another version of a projection made answer until they are rebuilt; this does it, and tries again
+ * after a while where it fails or another node is at it.
+ * @param isShared Then rows of a later version are the business of the nodes that run it.
+ * @returns What is to be called whenever there is progress.
+ */
+export function outdatedRebuilder(readSide: ReadSide, logger: Logger, isShared: boolean) {
+  let pausesUntil = 0;
+
+  return function rebuildOutdated(): void {
+    const { outdated, overtaken } = readSide.progress();
+    const names = outdated.filter((name) => !isShared || !overtaken.includes(name));
+    const isBusy = names.some((name) => readSide.rebuilding.has(name));
+    if (names.length === 0 || isBusy || performance.now() < pausesUntil) return;
+    readSide
+      .rebuild(names, () => logger.info({ projections: names }, 'rebuilding another version'))
+      .then(
+        () => logger.info({ projections: names }, 'rebuilt'),
+        (error: unknown) => {
+          pausesUntil = performance.now() + pauseMs;
+          setTimeout(rebuildOutdated, pauseMs).unref();
+          if (isRunningElsewhere(error)) return;
+          logger.error({ projections: names, err: error }, 'rebuild failed');
+        },
+      );
+  };
 }
 
 export type Others = {

@@ -1,42 +1,36 @@
 // The thread of the read side: follows the log, keeps the read models, and tells the main thread
-// how far it has come. With `mode: 'rebuild'` it builds rows anew beside the live ones and swaps.
-import { join } from 'node:path';
-import { registry } from './events/index.ts';
-import type { EventLog } from './kernel/event-log.ts';
-import { createProjector, type Progress } from './kernel/projector.ts';
-import { refuseShortenedLog } from './kernel/projector-start.ts';
-import type { BesideReadModel } from './kernel/read-model.ts';
-import { reach, rebuild } from './kernel/rebuild.ts';
+// how far it has come. Asked to `rebuild`, it builds rows anew beside the live ones and swaps.
+import type { Progress } from './kernel/progress.ts';
 import type { Position } from './kernel/stream.ts';
-import { createSubscription, type SubscriptionStatus } from './kernel/subscription.ts';
-import { projections } from './projections/index.ts';
-import { systemClock } from './storage/clock.ts';
-import { createKeyEncryption } from './storage/key-encryption.ts';
-import { createKeyring } from './storage/keyring.ts';
-import { openLogReader } from './storage/sqlite/event-log.ts';
-import { takeWriterLock } from './storage/sqlite/lock.ts';
-import { openReadModel, openReadModelBeside, removeFile } from './storage/sqlite/read-model.ts';
-import { onlyDurable } from './storage/sqlite/only-durable.ts';
-import { persistWal } from './storage/sqlite/persist-wal.ts';
-import { openVaultReader } from './storage/sqlite/vault-reader.ts';
-import { createWakeUp } from './storage/wake-up.ts';
+import type { SubscriptionStatus } from './kernel/subscription.ts';
 import { serveRequests, tellNews } from './storage/worker-client.ts';
 
-export type ReadSideSettings = {
-  readonly directory: string;
-  readonly cryptoSecrets: readonly string[];
-};
+/** Where the stores are. */
+export type ReadSideSettings = (
+  | { readonly engine: 'sqlite'; readonly directory: string }
+  | { readonly engine: 'postgres'; readonly url: string }
+) & { readonly cryptoSecrets: readonly string[] };
 
 /** What the projector tells without being asked. */
 export type ProjectorEvent =
   | { readonly event: 'progress'; readonly progress: Progress }
   | { readonly event: 'status'; readonly status: SubscriptionStatus }
+  | { readonly event: 'rebuild-begun' }
   | { readonly event: 'rebuilt-so-far'; readonly position: Position };
 
-const rebuildPageSize = 5_000;
+export type Tell = (event: ProjectorEvent) => void;
 
-const tell = (event: ProjectorEvent) => tellNews(event);
-let running: Awaited<ReturnType<typeof follow>> | undefined;
+/** A projector at work. */
+export type Following = {
+  /** The log has grown so far. */
+  readonly wake: (grownTo: Position) => void;
+  /** A rebuild has replaced rows. */
+  readonly reload: () => void;
+  readonly close: () => Promise<void>;
+};
+
+const tell: Tell = (event) => tellNews(event);
+let running: Following | undefined;
 
 serveRequests({
   follow: async ({ durable, ...settings }: ReadSideSettings & { readonly durable: Position }) => {
@@ -45,116 +39,25 @@ serveRequests({
   wake: (durable: Position) => running?.wake(durable),
   reload: () => running?.reload(),
   rebuild: ({ names, ...settings }: ReadSideSettings & { names: readonly string[] }) =>
-    rebuildBeside(settings, names),
+    rebuild(settings, names),
   close: () => running?.close(),
 });
 
-function openSources({ directory, cryptoSecrets }: ReadSideSettings) {
-  const log = openLogReader(join(directory, 'log.db'));
-  const vault = openVaultReader(join(directory, 'vault.db'));
-  const keyring = createKeyring(vault, createKeyEncryption(cryptoSecrets));
-  const close = () => {
-    log.close();
-    vault.close();
-  };
-  return { log, keyring, close };
-}
-
-/** @param durable Where the log ends for a follower, until it is told that it has grown. */
-async function follow(settings: ReadSideSettings, durable: Position) {
-  const { log: whole, keyring, close } = openSources(settings);
-  const wakeUp = createWakeUp();
-  let end = durable;
-  const log = onlyDurable(whole, () => end);
-  const readModel = openReadModel(join(settings.directory, 'read-model.db'));
-  await refuseShortenedLog({ log, readModel });
-  const projector = createProjector({
-    log,
-    keyring,
-    registry,
-    readModel,
-    projections,
-    onProgress: (progress) => tell({ event: 'progress', progress }),
-  });
-  const subscription = createSubscription({
-    advance: projector.advance,
-    wakeUp,
-    clock: systemClock,
-    onStatus: (status) => tell({ event: 'status', status }),
-  });
-  subscription.start();
-  return {
-    wake(grownTo: Position) {
-      end = grownTo;
-      wakeUp.signal();
-    },
-    reload() {
-      projector.reload();
-      wakeUp.signal();
-    },
-    async close() {
-      await subscription.stop();
-      readModel.close();
-      close();
-    },
-  };
-}
-
-/**
- * Resumes where an interrupted rebuild of the same projections stood. Rows may not know more than a log
- * that has lost what was not yet durable: without a server everything is made durable first; beside
- * one the rebuild goes no further than the live rows, which are never ahead of what is durable.
- */
-async function rebuildBeside(settings: ReadSideSettings, names: readonly string[]): Promise<void> {
-  const { log: whole, keyring, close } = openSources(settings);
-  const chosen = projections.filter(({ name }) => names.includes(name));
-  const file = join(settings.directory, `rebuild-${names.toSorted().join('-')}.db`);
-  const beside = openReadModelBeside(file, join(settings.directory, 'read-model.db'), chosen);
-  const lock = lockIfFree(settings.directory);
-  try {
-    let end = lock ? await durableHead(settings.directory, whole) : beside.liveHead();
-    const log = onlyDurable(whole, () => end);
-    const projector = createProjector({
-      log,
-      keyring,
-      registry,
-      readModel: beside,
-      projections: chosen,
-      pageSize: rebuildPageSize,
-      onProgress: ({ applied }) => tell({ event: 'rebuilt-so-far', position: applied }),
-    });
-    const swap: BesideReadModel['swap'] = (projections, catchUp) =>
-      beside.swap(projections, async (to) => {
-        if (to > end) end = to;
-        await catchUp(to);
-      });
-    // Without a server, and with all of them anew, the file as a whole can take the live one's place.
-    if (lock && chosen.length === projections.length) {
-      await reach(projector, end);
-      beside.takeOver();
-    } else {
-      await rebuild({ log, projector, beside: { ...beside, swap }, projections: names });
-    }
-  } finally {
-    beside.close();
-    lock?.release();
-    close();
+/** Only the engine that is used is loaded. */
+async function follow(settings: ReadSideSettings, durable: Position): Promise<Following> {
+  if (settings.engine === 'sqlite') {
+    const { followInSqlite } = await import('./projector-in-sqlite.ts');
+    return await followInSqlite(settings, durable, tell);
   }
-  removeFile(file);
+  const { followInPostgres } = await import('./projector-in-postgres.ts');
+  return await followInPostgres(settings, tell);
 }
 
-/** Where the log ends, once all of it is durable; nobody may be writing to it. */
-async function durableHead(directory: string, log: Pick<EventLog, 'head'>): Promise<Position> {
-  const head = await log.head();
-  persistWal(join(directory, 'log.db'));
-  return head;
-}
-
-function lockIfFree(directory: string): { readonly release: () => void } | undefined {
-  try {
-    return takeWriterLock(directory);
-  } catch (error) {
-    if ((error as Error).name === 'DataDirectoryInUse') return undefined;
-    throw error;
+async function rebuild(settings: ReadSideSettings, names: readonly string[]): Promise<void> {
+  if (settings.engine === 'sqlite') {
+    const { rebuildInSqlite } = await import('./projector-in-sqlite.ts');
+    return await rebuildInSqlite(settings, names, tell);
   }
+  const { rebuildInPostgres } = await import('./projector-in-postgres.ts');
+  return await rebuildInPostgres(settings, names, tell);
 }

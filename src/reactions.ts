@@ -4,6 +4,7 @@ import type { Commands } from './commands/index.ts';
 import { normaliseEmail } from './commands/users.ts';
 import type { AppEvent } from './events/index.ts';
 import type { EventLog } from './kernel/event-log.ts';
+import type { Leases } from './kernel/lease.ts';
 import type { EventStore } from './kernel/event-store.ts';
 import { erased, type Recorded, reveal } from './kernel/event.ts';
 import type { FollowerCheckpoints } from './kernel/follower-checkpoints.ts';
@@ -38,6 +39,7 @@ export type ReactionParts = PeopleParts & {
   readonly log: Pick<EventLog, 'readTypes' | 'head'>;
   readonly store: Pick<EventStore, 'holderOf' | 'registry' | 'keyring'>;
   readonly checkpoints: FollowerCheckpoints;
+  readonly leases?: Leases | undefined;
   readonly commands: Pick<Commands, 'notifications'>;
   readonly newId: NewId;
   readonly logger: Logger;

@@ -1,5 +1,5 @@
 // The main thread's view of the projector: how far it is, waiting for it, rebuilding.
-import type { Progress } from './kernel/projector.ts';
+import type { Progress } from './kernel/progress.ts';
 import type { Position } from './kernel/stream.ts';
 import type { SubscriptionStatus } from './kernel/subscription.ts';
 import type { ProjectorEvent, ReadSideSettings } from './projector-worker.ts';
@@ -34,6 +34,7 @@ export async function openReadSide(
     positions: {},
     builds: {},
     outdated: [],
+    overtaken: [],
     parked: [],
   };
   let waiters: Waiter[] = [];
@@ -100,13 +101,17 @@ export async function openReadSide(
       });
     },
 
-    /** Rebuilds in a thread of its own; the rows that are there answer until the swap. */
-    async rebuild(names: readonly string[]): Promise<void> {
+    /**
+     * Rebuilds in a thread of its own; the rows that are there answer until the swap.
+     * @param onBegun Called unless another process rebuilds the same, which is RebuildRunning (by `name`).
+     */
+    async rebuild(names: readonly string[], onBegun?: () => void): Promise<void> {
       for (const name of names) rebuilding.set(name, { position: 0 as Position });
+      const onProgress = (position: Position) => {
+        for (const name of names) rebuilding.set(name, { position });
+      };
       try {
-        await rebuildReadModels(settings, names, (position) => {
-          for (const name of names) rebuilding.set(name, { position });
-        });
+        await rebuildReadModels(settings, names, { onProgress, onBegun });
         await client.ask('reload', null);
       } finally {
         for (const name of names) rebuilding.delete(name);
@@ -121,14 +126,21 @@ export async function openReadSide(
   };
 }
 
-/** Runs one rebuild to its swap; `onProgress` tells the position it has come to. */
+type RebuildReports = {
+  /** The position that a rebuild has come to. */
+  readonly onProgress: (position: Position) => void;
+  readonly onBegun?: (() => void) | undefined;
+};
+
+/** Runs one rebuild to its swap. */
 export async function rebuildReadModels(
   settings: ReadSideSettings,
   names: readonly string[],
-  onProgress: (position: Position) => void,
+  { onProgress, onBegun }: RebuildReports,
 ): Promise<void> {
   const worker = startWorker();
   const hear = (news: ProjectorEvent) => {
+    if (news.event === 'rebuild-begun') onBegun?.();
     if (news.event === 'rebuilt-so-far') onProgress(news.position);
   };
   const client = createWorkerClient(worker, () => {}, hear);

@@ -29,9 +29,7 @@ export function openSharedSide({ config, digest, newId, wake, ...parts }: Shared
   const { redisUrl, cachesAnswers } = config;
   let isStarted = false;
   const wakeAll = () => {
-    if (!isStarted) return;
-    wake();
-    cached.wake();
+    if (isStarted) wake();
   };
   const nodes = redisUrl === undefined ? onItsOwn : openNodes(redisUrl, wakeAll);
   const cached = openCachedSide(cachesAnswers ? nodes.cache : undefined, parts);
@@ -53,6 +51,8 @@ export function openSharedSide({ config, digest, newId, wake, ...parts }: Shared
       isStarted = true;
       cached.start();
     },
+    /** Another node may have committed something. */
+    wake: cached.wake,
     /** This node has committed these, up to `head`. */
     appended(appends: readonly Append[], head: Position): void {
       nodes.signal();

@@ -12,6 +12,7 @@ import { createEnqueuer, handlersOf } from './kernel/effect.ts';
 import type { EventLog } from './kernel/event-log.ts';
 import type { EventStore } from './kernel/event-store.ts';
 import type { FollowerCheckpoints } from './kernel/follower-checkpoints.ts';
+import type { Leases } from './kernel/lease.ts';
 import { type Jobs, QueueUnreachable } from './kernel/jobs.ts';
 import { createLogFollower } from './log-follower.ts';
 import { createPrinted } from './mail/printed.ts';
@@ -20,6 +21,7 @@ export type SideEffectsParts = {
   readonly log: Pick<EventLog, 'readTypes' | 'head'>;
   readonly store: Pick<EventStore, 'readStream' | 'registry' | 'keyring'>;
   readonly checkpoints: FollowerCheckpoints;
+  readonly leases?: Leases | undefined;
   readonly jobs: Jobs;
   readonly config: Config;
   readonly logger: Logger;

@@ -1,6 +1,6 @@
 // Registering touches two stores. The key and the credentials come first, because the event is
-// sealed with the key; a crash between leaves an unconfirmed person, which the next start settles.
-import type { Clock } from '../kernel/time.ts';
+// sealed with the key; a crash between leaves an unconfirmed person, who is settled later.
+import type { Clock, Timestamp } from '../kernel/time.ts';
 import type { Vault, WrappedKey } from '../kernel/vault.ts';
 
 type Outcome = { readonly ok: boolean; readonly isRepeated?: boolean };
@@ -27,9 +27,15 @@ export function createRegistration(parts: {
       return outcome;
     },
 
-    /** At start: confirms who has events, and removes who has none. */
-    async settle(isKnown: (personId: string) => Promise<boolean>): Promise<void> {
-      for (const personId of await vault.unconfirmedPersons()) {
+    /**
+     * Confirms who has events, and removes who has none.
+     * @param before Nobody who was added until then is being registered any more.
+     */
+    async settle(
+      before: Timestamp,
+      isKnown: (personId: string) => Promise<boolean>,
+    ): Promise<void> {
+      for (const personId of await vault.unconfirmedPersons(before)) {
         if (await isKnown(personId)) await vault.confirmPerson(personId);
         else await vault.removePerson(personId);
       }

@@ -55,6 +55,11 @@ export async function createSessions({ vault, clock, newId, secrets }: SessionPa
     /** Whether the session's access tokens have stopped working. */
     hasEnded: (id: string) => ended.has(id),
 
+    /** Other nodes have ended these. */
+    noteEnded(ids: readonly string[]): void {
+      for (const id of ids) ended.add(id);
+    },
+
     /** Undefined if the password has changed since it was found to match `verifiedHash`. */
     async start(personId: string, verifiedHash: string): Promise<OpenedSession | undefined> {
       const id = newId();

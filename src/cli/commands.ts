@@ -2,10 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig } from '../config.ts';
+import type { EventLog } from '../kernel/event-log.ts';
 import { migratePostgresRows } from '../postgres-rows.ts';
 import { projections } from '../projections/index.ts';
 import { rebuildReadModels } from '../read-side.ts';
+import { readSideSettings } from '../reads.ts';
 import { developmentSecrets } from '../secrets.ts';
+import { openPostgresLog } from '../storage/postgres/event-log.ts';
 import { migrateSchemas } from '../storage/postgres/migrate.ts';
 import { openLogReader } from '../storage/sqlite/event-log.ts';
 import { openReadModel } from '../storage/sqlite/read-model.ts';
@@ -63,17 +66,17 @@ export async function replay(wanted: readonly string[]): Promise<void> {
       `There is no projection ${unknown.join(', ')}. There are: ${known.join(', ')}.`,
     );
   }
-  const { directory, cryptoSecrets } = readSideSettings();
-  const log = openLogReader(join(directory, 'log.db'));
+  const settings = settingsOfReads();
+  const log = await openLog();
   const head = await log.head();
-  log.close();
+  await log.close();
   const bar = progressBar('Replaying');
   bar.update(0, head);
   try {
     const names = wanted.length > 0 ? wanted : known;
-    await rebuildReadModels({ directory, cryptoSecrets }, names, (position) =>
-      bar.update(position, head),
-    );
+    await rebuildReadModels(settings, names, {
+      onProgress: (position) => bar.update(position, head),
+    });
     bar.stop();
     say(`Rebuilt ${names.join(', ')} from ${head} events.`);
   } finally {
@@ -82,8 +85,7 @@ export async function replay(wanted: readonly string[]): Promise<void> {
 }
 
 export async function verify(): Promise<void> {
-  const directory = directoryWithLog();
-  const log = openLogReader(join(directory, 'log.db'));
+  const log = await openLog();
   const head = await log.head();
   const bar = progressBar('Verifying');
   try {
@@ -92,7 +94,7 @@ export async function verify(): Promise<void> {
     say(`The hash chain holds over ${head} events; the last hash is ${hash}.`);
   } finally {
     bar.stop();
-    log.close();
+    await log.close();
   }
 }
 
@@ -137,14 +139,21 @@ export async function drizzleKit(
   process.exitCode = await child.exited;
 }
 
-function readSideSettings() {
-  const directory = directoryWithLog();
-  const { secrets } = readConfig(process.env);
-  return { directory, cryptoSecrets: (secrets ?? developmentSecrets(directory)).crypto };
+function settingsOfReads() {
+  const config = readConfig(process.env);
+  const secrets = config.secrets ?? developmentSecrets(config.dataDirectory);
+  return readSideSettings({ ...config, cryptoSecrets: secrets.crypto });
 }
 
-function directoryWithLog(): string {
-  const { dataDirectory } = readConfig(process.env);
-  if (existsSync(join(dataDirectory, 'log.db'))) return dataDirectory;
+type Log = Pick<EventLog, 'readAll' | 'head'> & { readonly close: () => void | Promise<void> };
+
+/** The log as it is; there has to be one. */
+async function openLog(): Promise<Log> {
+  const { database, dataDirectory } = readConfig(process.env);
+  if (database.engine === 'postgres') {
+    await migrateSchemas(database.url);
+    return openPostgresLog(database.url);
+  }
+  if (existsSync(join(dataDirectory, 'log.db'))) return openLogReader(join(dataDirectory, 'log.db'));
   throw new Refusal(`There is no log in ${dataDirectory}.`);
 }

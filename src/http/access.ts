@@ -58,7 +58,7 @@ export function createAccess({ tokens, sessions, tickets, recentRoles }: AccessP
     if (request.headers.has('authorization')) return identify(request);
     const token = subprotocolToken(request) ?? new URL(request.url).searchParams.get('token');
     if (!token) return undefined;
-    const ticketed = tickets.use(token);
+    const ticketed = await tickets.use(token);
     if (ticketed) return mayGoOn(ticketed) ? ticketed : undefined;
     return toUser(tokens.known(token) ?? (await tokens.verify(token)));
   }

@@ -52,7 +52,7 @@ export type ProjectionView = Static<typeof ProjectionView>;
 export type ProjectionControl = {
   readonly list: () => Promise<ProjectionView[]>;
   /** Begins in the background. */
-  readonly rebuild: (name: string) => 'started' | 'running' | 'unknown';
+  readonly rebuild: (name: string) => Promise<'started' | 'running' | 'unknown'>;
 };
 
 export function adminHttp(edge: Edge, projections: ProjectionControl, jobs: JobControl) {
@@ -134,7 +134,7 @@ function projectionRoutes(
           { request, set, body: null, callerId: user.id },
           () => null,
           async () => {
-            switch (projections.rebuild(params.name)) {
+            switch (await projections.rebuild(params.name)) {
               case 'unknown':
                 return status(404, problem(set, 'NOT_FOUND', 'There is no such projection.'));
               case 'running':

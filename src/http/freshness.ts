@@ -6,9 +6,11 @@ import { LRUCache } from 'lru-cache';
 import type { Position } from '../kernel/stream.ts';
 import { EdgeRefusal } from './problem.ts';
 
-const waitMsMax = 2_000;
-const waitForOthersMsMax = 250;
 const writersRemembered = 10_000;
+
+/** How long a read waits for what it must see, and for what others have written. */
+export type FreshnessMs = { readonly own: number; readonly others: number };
+export const freshnessMs: FreshnessMs = { own: 2_000, others: 250 };
 
 export type ReadModelProgress = {
   readonly hasReached: (position: Position) => boolean;
@@ -17,48 +19,40 @@ export type ReadModelProgress = {
   readonly enter: () => void;
 };
 
-export type Freshness = ReturnType<typeof createFreshness>;
+export type Freshness = {
+  /** After a command, before it is answered: from now on every read waits for it. */
+  readonly wrote: (userId: string, position: Position) => void;
+  /** Whether the read models have come to `position`, waiting two seconds for it. */
+  readonly caughtUp: (position: Position) => Promise<boolean>;
+  /** Gives the read models a moment to come to what was acknowledged, whether they do or not. */
+  readonly settled: () => Promise<void>;
+  /**
+   * Before a query.
+   * @throws EdgeRefusal 503 when the read models do not get there in two seconds.
+   */
+  readonly read: (request: Request, userId: string) => Promise<void>;
+};
 
 /** @param startHead Where the log ended at the start: no read is answered from before it. */
-export function createFreshness(readModels: ReadModelProgress, startHead: Position) {
-  const ownWrites = new LRUCache<string, Position>({ max: writersRemembered });
+export function createFreshness(readModels: ReadModelProgress, startHead: Position): Freshness {
+  const { demandOf, wrote } = createDemands(startHead);
   let newest = startHead;
 
-  function demandOf(request: Request, userId: string): number {
-    const header = request.headers.get('read-after');
-    if (header !== null && !/^\d{1,15}$/.test(header)) {
-      throw new EdgeRefusal(422, 'VALIDATION_ERROR', 'The header Read-After must be a position.');
-    }
-    const own = ownWrites.size > 0 ? (ownWrites.get(userId) ?? 0) : 0;
-    return Math.max(startHead, own, header === null ? 0 : Number(header));
-  }
-
-  /** Gives the read models a moment to come to what was acknowledged, whether they do or not. */
   async function settled(): Promise<void> {
-    if (!readModels.hasReached(newest)) await readModels.reached(newest, waitForOthersMsMax);
+    if (!readModels.hasReached(newest)) await readModels.reached(newest, freshnessMs.others);
   }
 
   return {
-    /** After a command, before it is answered: from now on every read waits for it. */
-    wrote(userId: string, position: Position): void {
-      // A command that had nothing to do is answered with the place of an older event.
-      ownWrites.set(userId, Math.max(position, ownWrites.get(userId) ?? 0) as Position);
+    wrote(userId, position) {
+      wrote(userId, position);
       if (position > newest) newest = position;
     },
-
-    /** Whether the read models have come to `position`, waiting two seconds for it. */
-    caughtUp: (position: Position): Promise<boolean> => readModels.reached(position, waitMsMax),
-
+    caughtUp: (position) => readModels.reached(position, freshnessMs.own),
     settled,
-
-    /**
-     * Before a query.
-     * @throws EdgeRefusal 503 when the read models do not get there in two seconds.
-     */
-    async read(request: Request, userId: string): Promise<void> {
-      const position = demandOf(request, userId) as Position;
+    async read(request, userId) {
+      const position = demandOf(request, userId);
       const isThere =
-        readModels.hasReached(position) || (await readModels.reached(position, waitMsMax));
+        readModels.hasReached(position) || (await readModels.reached(position, freshnessMs.own));
       if (!isThere) throw tooEarly();
       if (!readModels.hasReached(newest)) await settled();
       readModels.enter();
@@ -66,7 +60,27 @@ export function createFreshness(readModels: ReadModelProgress, startHead: Positi
   };
 }
 
-function tooEarly() {
+/** What each read must see, as far as this process knows. */
+export function createDemands(startHead: Position) {
+  const ownWrites = new LRUCache<string, Position>({ max: writersRemembered });
+  return {
+    wrote(userId: string, position: Position): void {
+      // A command that had nothing to do is answered with the place of an older event.
+      ownWrites.set(userId, Math.max(position, ownWrites.get(userId) ?? 0) as Position);
+    },
+    /** @throws EdgeRefusal 422 for a header that is no position. */
+    demandOf(request: Request, userId: string): Position {
+      const header = request.headers.get('read-after');
+      if (header !== null && !/^\d{1,15}$/.test(header)) {
+        throw new EdgeRefusal(422, 'VALIDATION_ERROR', 'The header Read-After must be a position.');
+      }
+      const own = ownWrites.size > 0 ? (ownWrites.get(userId) ?? 0) : 0;
+      return Math.max(startHead, own, header === null ? 0 : Number(header)) as Position;
+    },
+  };
+}
+
+export function tooEarly() {
   const retry = { 'retry-after': '1' };
   return new EdgeRefusal(503, 'UNAVAILABLE', 'The read model has not come that far yet.', retry);
 }

@@ -54,6 +54,8 @@ export type Outcome<State, Rejection extends string> =
 export type CommandHandlerParts = {
   readonly store: EventStore;
   readonly cache: StateCache;
+  /** Whether other processes append to the log: then a state that is remembered may be an old one. */
+  readonly isShared?: boolean;
   readonly clock: Clock;
   readonly newId: NewId;
   /** Keyed digest of a claim's value, so that no plaintext stands in the log. */
@@ -70,14 +72,17 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
   decider: Decider<State, Command, Event, Rejection>,
   streamOf: (id: string) => StreamName,
 ) {
-  const { store, cache } = parts;
+  const { store, cache, isShared = false } = parts;
   const turns = new Map<StreamName, Promise<unknown>>();
 
+  const remembered = (stream: StreamName) => cache.get(stream) as Folded<State> | undefined;
+
+  /** What the log holds at this moment or later. */
   async function load(stream: StreamName): Promise<Folded<State>> {
-    const cached = cache.get(stream) as Folded<State> | undefined;
-    if (cached) return cached;
-    let folded = empty(decider.initialState);
-    for await (const event of store.readStream(stream)) {
+    const cached = remembered(stream);
+    if (cached && !isShared) return cached;
+    let folded = cached ?? empty(decider.initialState);
+    for await (const event of store.readStream(stream, folded.version)) {
       folded = {
         state: decider.evolve(folded.state, event as unknown as Event),
         version: event.version,
@@ -86,7 +91,7 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
         updatedAt: event.time,
       };
     }
-    if (folded.version > 0) remember(stream, folded);
+    if (folded !== cached && folded.version > 0) remember(stream, folded);
     return folded;
   }
 
@@ -119,12 +124,7 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
     context: CommandContext,
   ): Promise<Outcome<State, Rejection>> {
     for (let attempt = 1; ; attempt += 1) {
-      const before = context.isNew ? empty(decider.initialState) : await load(stream);
-      const { ifVersion } = context;
-      if (ifVersion !== undefined && before.version > 0 && ifVersion !== before.version) {
-        return (await firstOutcome(stream, context)) ?? { ok: false, rejection: 'stale' };
-      }
-      const decision = decider.decide(command, before.state);
+      const { before, decision } = await decide(stream, command, context);
       if (!decision.ok) return (await firstOutcome(stream, context)) ?? decision;
       if (decision.events.length === 0) return { ok: true, id, isRepeated: false, ...before };
       const outcome = await store.append(
@@ -144,6 +144,23 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
         throw new VersionConflict(outcome.stream, outcome.expected, outcome.actual);
       }
     }
+  }
+
+  /**
+   * Decides on what is remembered: the log finds out whether an append is based on too old a state. Where
+   * there is nothing to append nobody would find out, so that is decided on what the log holds.
+   */
+  async function decide(stream: StreamName, command: Command, { isNew, ifVersion }: CommandContext) {
+    const decideOn = (before: Folded<State>) => {
+      const isStale = ifVersion !== undefined && before.version > 0 && ifVersion !== before.version;
+      return { before, decision: isStale ? stale : decider.decide(command, before.state) };
+    };
+    if (isNew) return decideOn(empty(decider.initialState));
+    const cached = remembered(stream);
+    const decided = decideOn(cached ?? (await load(stream)));
+    if (!cached || !isShared || appends(decided.decision)) return decided;
+    const newest = await load(stream);
+    return newest.version === cached.version ? decided : decideOn(newest);
   }
 
   /**
@@ -172,6 +189,12 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
   }
 
   return Object.assign(handle, { load: (id: string) => load(streamOf(id)) });
+}
+
+const stale = { ok: false, rejection: 'stale' } as const;
+
+function appends(decision: { readonly ok: boolean; readonly events?: readonly unknown[] }): boolean {
+  return decision.ok && decision.events!.length > 0;
 }
 
 type Intent<Rejection extends string> = {

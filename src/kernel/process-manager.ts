@@ -31,6 +31,8 @@ export type ProcessManagerParts = {
   readonly onUnreadable: (event: StoredEvent, error: unknown) => void;
 };
 
+export type ProcessManager = ReturnType<typeof createProcessManager>;
+
 export function createProcessManager(parts: ProcessManagerParts) {
   const { name, types, react, log, registry, keyring, checkpoints, clock } = parts;
   let position = logStart;

@@ -2,6 +2,7 @@
 import type { EventLog, StoredEvent } from './event-log.ts';
 import type { Keyring } from './keyring.ts';
 import type { Projection } from './projection.ts';
+import { type Versions, versionsIn } from './progress.ts';
 import { CheckpointMoved, type ParkedEvent, type ReadModel, type Step } from './read-model.ts';
 import type { EventRegistry } from './registry.ts';
 import { logStart, type Position } from './stream.ts';
@@ -32,10 +33,10 @@ export type Running = {
   parked: ParkedEvent[];
 };
 
+type Started = Versions & { readonly running: Running[] };
+
 /** Projections whose rows are of another version are left alone: they need a rebuild. */
-export async function startProjections(
-  parts: StartParts,
-): Promise<{ readonly running: Running[]; readonly outdated: readonly string[] }> {
+export async function startProjections(parts: StartParts): Promise<Started> {
   const { projections, readModel } = parts;
   for (const { name, version } of projections) await readModel.begin(name, version);
   const checkpoints = await readModel.checkpoints();
@@ -52,8 +53,7 @@ export async function startProjections(
   const running = started.map((one) =>
     Object.assign(one, { build: builds.get(one.projection.name)?.build ?? '' }),
   );
-  const outdated = projections.filter((one) => !isCurrent(one)).map(({ name }) => name);
-  return { running, outdated };
+  return { running, ...versionsIn(checkpoints, projections) };
 }
 
 /**

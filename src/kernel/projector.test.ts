@@ -54,6 +54,7 @@ describe('a projector', () => {
       positions: { users: at(2), products: at(2), messages: at(2) },
       builds: { users: build, products: build, messages: build },
       outdated: [],
+      overtaken: [],
       parked: [],
     });
   });

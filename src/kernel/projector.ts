@@ -10,6 +10,7 @@ import {
   type Step,
   UnappliableStep,
 } from './read-model.ts';
+import { endless, lowest, type Progress } from './progress.ts';
 import { type Running, type StartParts, startProjections, toStep } from './projector-start.ts';
 import type { Position } from './stream.ts';
 
@@ -22,15 +23,6 @@ export type ProjectorParts = StartParts & {
   readonly onProgress?: (progress: Progress) => void;
 };
 
-export type Progress = {
-  readonly applied: Position;
-  readonly positions: Readonly<Record<string, Position>>;
-  /** Which making of its rows each projection has; see `Checkpoint`. */
-  readonly builds: Readonly<Record<string, string>>;
-  readonly outdated: readonly string[];
-  readonly parked: readonly ParkedEvent[];
-};
-
 type Decode = (event: StoredEvent) => Recorded;
 
 export type Projector = ReturnType<typeof createProjector>;
@@ -39,10 +31,11 @@ export function createProjector(parts: ProjectorParts) {
   const { log, registry, keyring, readModel, pageSize = pageSizeUsual } = parts;
   let running: Running[] | undefined;
   let outdated: readonly string[] = [];
+  let overtaken: readonly string[] = [];
 
   async function start(): Promise<Running[]> {
     const started = await startProjections(parts);
-    ({ outdated } = started);
+    ({ outdated, overtaken } = started);
     return started.running;
   }
 
@@ -89,13 +82,13 @@ export function createProjector(parts: ProjectorParts) {
   function report() {
     const active = running ?? [];
     parts.onProgress?.({
-      // Without any running projection nobody has to wait for one.
-      applied: lowest(active) ?? (Number.MAX_SAFE_INTEGER as Position),
+      applied: lowest(active) ?? endless,
       positions: Object.fromEntries(
         active.map(({ projection, position }) => [projection.name, position]),
       ),
       builds: Object.fromEntries(active.map(({ projection, build }) => [projection.name, build])),
       outdated,
+      overtaken,
       parked: active.flatMap(({ parked }) => parked),
     });
   }
@@ -110,13 +103,8 @@ export function createProjector(parts: ProjectorParts) {
   };
 }
 
-function lowest(active: readonly Running[]): Position | undefined {
-  if (active.length === 0) return undefined;
-  return Math.min(...active.map(({ position }) => position)) as Position;
-}
-
 function toBatch(
-  { projection, position, parked }: Running,
+  { projection, position, build, parked }: Running,
   page: readonly StoredEvent[],
   decode: Decode,
   to: Position,
@@ -143,6 +131,7 @@ function toBatch(
     projection: projection.name,
     from: position,
     to,
+    build,
     steps,
     parked: newlyParked,
     unparked: [],

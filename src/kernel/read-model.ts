@@ -33,6 +33,8 @@ export type ProjectionBatch = {
   readonly projection: string;
   readonly from: Position;
   readonly to: Position;
+  /** Of the rows that the batch goes on with; undefined: whichever are there. */
+  readonly build?: string;
   readonly steps: readonly Step[];
   readonly parked: readonly ParkedEvent[];
   /** Parked positions that the steps of this batch make good. */
@@ -46,7 +48,7 @@ export type ReadModel = {
   readonly begin: (projection: string, version: number) => Promise<void>;
   /**
    * One transaction for all batches.
-   * @throws CheckpointMoved when somebody else moved a checkpoint meanwhile.
+   * @throws CheckpointMoved when somebody else moved a checkpoint meanwhile, or replaced the rows.
    * @throws UnappliableStep when the rows refuse one step; nothing of the call is kept.
    */
   readonly apply: (batches: readonly ProjectionBatch[]) => Promise<void>;
@@ -74,7 +76,7 @@ export class CheckpointMoved extends Error {
   readonly projection: string;
   readonly expected: Position;
   constructor(projection: string, expected: Position) {
-    super(`The checkpoint of ${projection} is no longer at ${expected}.`);
+    super(`The checkpoint of ${projection} is no longer at ${expected}, or its rows are others.`);
     this.projection = projection;
     this.expected = expected;
   }

@@ -63,11 +63,12 @@ export type KeptAnswer = {
 };
 
 export type Vault = {
-  /** A person starts unconfirmed: start-up removes one whose stream was never written. */
+  /** A person starts unconfirmed; one whose stream was never written is removed later. */
   readonly addPerson: (person: NewPerson) => Promise<void>;
   readonly confirmPerson: (personId: string) => Promise<void>;
   readonly removePerson: (personId: string) => Promise<void>;
-  readonly unconfirmedPersons: () => Promise<readonly string[]>;
+  /** Those who were added before a time and have not been confirmed. */
+  readonly unconfirmedPersons: (before: Timestamp) => Promise<readonly string[]>;
   readonly keyOf: (personId: string) => Promise<WrappedKey | undefined>;
   readonly keysById: (keyIds: readonly string[]) => Promise<readonly WrappedKey[]>;
 

@@ -5,6 +5,7 @@ import { createApplication } from '../app.ts';
 import { createClient } from '../client/index.ts';
 import { type Config, readConfig } from '../config.ts';
 import { temporaryDirectory } from './directory.ts';
+import { placeOf } from './engine.ts';
 
 export { temporaryDirectory };
 
@@ -12,22 +13,26 @@ export const testPassword = 'a long enough password';
 
 export type TestServer = Awaited<ReturnType<typeof startServer>>;
 
-/** The whole application on SQLite files of its own, listening on a free port of the loopback. */
+/** The whole application on stores of its own, listening on a free port of the loopback. */
 export async function startServer(
   overrides: Partial<Config> & { readonly directory?: string } = {},
 ) {
   const { directory, ...config } = overrides;
   const own = directory === undefined ? temporaryDirectory() : undefined;
   const dataDirectory = directory ?? own!.path;
+  const place = await placeOf(dataDirectory);
+  const { database } = place;
   const defaults = readConfig({ NODE_ENV: 'test', RATE_LIMIT_AUTH: '0', RATE_LIMIT_COMMANDS: '0' });
   const application = await createApplication(
-    { ...defaults, host: '127.0.0.1', port: 0, dataDirectory, ...config },
+    { ...defaults, host: '127.0.0.1', port: 0, database, dataDirectory, ...config },
     pino({ level: 'silent' }),
   );
   const url = application.listen().href.replace(/\/$/, '');
   return {
     url,
     directory: dataDirectory,
+    /** Runs a statement on a store behind the server's back, and answers its rows. */
+    run: place.run,
     application,
     anonymous: createClient(url),
     /** Waits until everything in the log has been reacted to, and answers the log's head. */
@@ -54,6 +59,7 @@ export async function startServer(
     async stop() {
       await application.stop();
       own?.remove();
+      if (own) await place.remove();
     },
   };
 }
@@ -100,6 +106,7 @@ export async function promote(
 
 /** The server as a process of its own, as an operator runs it. */
 export async function spawnServer(directory: string, environment: Record<string, string> = {}) {
+  const { databaseUrl } = await placeOf(directory);
   const child = Bun.spawn([process.execPath, '--no-env-file', 'src/cli.ts', 'start'], {
     cwd: join(import.meta.dir, '../..'),
     env: {
@@ -107,7 +114,7 @@ export async function spawnServer(directory: string, environment: Record<string,
       NODE_ENV: 'test',
       HOST: '127.0.0.1',
       PORT: '0',
-      DATABASE_URL: `sqlite:${directory}`,
+      DATABASE_URL: databaseUrl,
       RATE_LIMIT_AUTH: '0',
       RATE_LIMIT_COMMANDS: '0',
       ...environment,

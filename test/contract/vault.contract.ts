@@ -75,11 +75,16 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
       });
 
       test('is unconfirmed until it is confirmed', async () => {
-        expect((await vault.unconfirmedPersons()).toSorted()).toEqual(['ada', 'bob']);
+        expect((await vault.unconfirmedPersons(day(30))).toSorted()).toEqual(['ada', 'bob']);
         await vault.confirmPerson('ada');
-        expect(await vault.unconfirmedPersons()).toEqual(['bob']);
+        expect(await vault.unconfirmedPersons(day(30))).toEqual(['bob']);
         await vault.confirmPerson('ada');
-        expect(await vault.unconfirmedPersons()).toEqual(['bob']);
+        expect(await vault.unconfirmedPersons(day(30))).toEqual(['bob']);
+      });
+
+      test('who has been added lately is not looked for', async () => {
+        const { at } = person('ada');
+        expect(await vault.unconfirmedPersons(at)).toEqual([]);
       });
 
       test('is added once, and a second attempt changes nothing', async () => {
@@ -269,7 +274,7 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
         failureOf(vault.confirmPerson('ada')),
       ]);
       expect(outcomes.map((one) => one === undefined)).toEqual([true, false, true]);
-      expect(await vault.unconfirmedPersons()).toEqual(['bob']);
+      expect(await vault.unconfirmedPersons(day(30))).toEqual(['bob']);
       expect(await vault.rotateSession(rotation('s', 1))).toMatchObject({ outcome: 'rotated' });
     });
   });

@@ -2,7 +2,7 @@
 // until their commit, so a reader that sees a position sees all before it: a hole is damage.
 import type { EventLog, StoredEvent } from '../../kernel/event-log.ts';
 import type { Position, StreamName } from '../../kernel/stream.ts';
-import { type Client, patiently } from './connection.ts';
+import { type Client, openClient, patiently } from './connection.ts';
 
 const eventColumns =
   'position, id, stream, version, type, schema_version AS "schemaVersion", data, meta, time, hash';
@@ -13,6 +13,12 @@ export class LogHole extends Error {
   constructor(missing: number) {
     super(`The event at position ${missing} is missing from the log.`);
   }
+}
+
+/** The log of a database that has been migrated, for reading. */
+export function openPostgresLog(url: string) {
+  const sql = openClient(url, { max: 1 });
+  return { ...createLogReader(sql), close: () => sql.end() };
 }
 
 /** Every read is repeated for some seconds while the server is away. */

@@ -73,10 +73,12 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
     if (count < group.rows.length) throw new NoSuchRow(group.table.name, first!.key);
   }
 
-  function advance(transaction: Transaction, { projection, from, to }: ProjectionBatch) {
+  function advance(transaction: Transaction, batch: ProjectionBatch) {
+    const { projection, from, to, build = null } = batch;
     return transaction`
       UPDATE ${checkpoints} SET position = ${to}
-      WHERE projection = ${projection} AND position = ${from}`;
+      WHERE projection = ${projection} AND position = ${from}
+        AND (${build}::text IS NULL OR ${build} = coalesce(build, ''))`;
   }
 
   function nameBuild(transaction: Transaction, projection: string) {

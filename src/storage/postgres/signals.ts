@@ -1,9 +1,10 @@
-// Hints between nodes that the log has grown, by LISTEN and NOTIFY. A notification takes a lock of the whole
+// Hints between nodes that there is something new, by LISTEN and NOTIFY. A notification takes a lock of the whole
 // database at its commit, so it is sent after the append, outside of its transaction, and many appends
 // share one. Losing some, or all of them, changes latency only.
 import type { Client } from './connection.ts';
 
-const channel = 'log_has_grown';
+/** What a hint can tell. */
+export type Topic = 'log_has_grown' | 'rows_have_moved';
 /** The least time from one notification to the next. */
 const intervalMs = 5;
 
@@ -15,7 +16,10 @@ export type Signals = {
 };
 
 /** @param sql Listening takes a connection of its own, which is renewed when it is lost. */
-export async function openSignals(sql: Client): Promise<Signals & { close: () => Promise<void> }> {
+export async function openSignals(
+  sql: Client,
+  channel: Topic,
+): Promise<Signals & { close: () => Promise<void> }> {
   const subscribers = new Set<() => void>();
   const wakenAll = () => {
     for (const waken of subscribers) waken();

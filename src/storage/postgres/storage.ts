@@ -10,6 +10,8 @@ import { forgetWriters, verifyNewest } from './log-start.ts';
 import { createLogWriter } from './log-writer.ts';
 import { migrateSchemas } from './migrate.ts';
 import { openSignals, type Signals } from './signals.ts';
+import { createStandings, type Standings } from './standings.ts';
+import { createTicketStore } from './tickets.ts';
 import { createVault } from './vault.ts';
 
 const connectionsMax = 10;
@@ -19,8 +21,10 @@ export type PostgresStorage = {
   readonly log: EventLog;
   readonly checkpoints: FollowerCheckpoints;
   readonly vault: Vault;
+  readonly tickets: ReturnType<typeof createTicketStore>;
   readonly leases: Leases;
   readonly signals: Signals;
+  readonly standings: Standings;
   readonly close: () => Promise<void>;
 };
 
@@ -54,7 +58,7 @@ async function open(url: string): Promise<PostgresStorage> {
 async function assemble(sql: Client, writing: Client, close: () => Promise<unknown>) {
   await verifyNewest(sql);
   await forgetWriters(sql);
-  const signals = await openSignals(sql);
+  const signals = await openSignals(sql, 'log_has_grown');
   const writer = createLogWriter(writing);
   return {
     log: {
@@ -67,8 +71,10 @@ async function assemble(sql: Client, writing: Client, close: () => Promise<unkno
     },
     checkpoints: createFollowerCheckpoints(sql),
     vault: createVault(sql),
+    tickets: createTicketStore(sql),
     leases: createLeases(sql),
     signals,
+    standings: createStandings(sql),
     async close() {
       await writer.idle();
       await signals.close();

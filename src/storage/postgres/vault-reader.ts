@@ -16,9 +16,11 @@ type VaultReads = Pick<
 export function createVaultReader(sql: Client): VaultReads {
   const wrappedKey = sql`key_id AS "keyId", id AS "personId", wrapped_key AS "wrappedKey"`;
   return {
-    async unconfirmedPersons() {
+    async unconfirmedPersons(before) {
       const rows = await patiently(
-        () => sql<{ id: string }[]>`SELECT id FROM vault.persons WHERE NOT is_confirmed`,
+        () => sql<{ id: string }[]>`
+          SELECT id FROM vault.persons JOIN vault.credentials ON person_id = id
+          WHERE NOT is_confirmed AND changed_at < ${before}`,
       );
       return rows.map(({ id }) => id);
     },

@@ -108,6 +108,7 @@ function keeping(sql: Client) {
     async prune(now: string) {
       await sql`DELETE FROM vault.answers WHERE expires_at < ${now}`;
       await sql`DELETE FROM vault.sessions WHERE expires_at < ${now}`;
+      await sql`DELETE FROM vault.tickets WHERE expires_at < ${now}`;
     },
   };
 }

@@ -215,7 +215,8 @@ function readModelOn(database: Database): ReadModel {
     'INSERT OR IGNORE INTO checkpoints (projection, version, position, build) VALUES (?, ?, 0, ?)',
   );
   const advance = database.query(
-    'UPDATE checkpoints SET position = ? WHERE projection = ? AND position = ?',
+    `UPDATE checkpoints SET position = ?1 WHERE projection = ?2 AND position = ?3
+     AND (?4 IS NULL OR ?4 = coalesce(build, ''))`,
   );
   const park = database.query(
     'INSERT INTO parked_events (projection, position, stream, type, time, reason) VALUES (?, ?, ?, ?, ?, ?)',
@@ -223,8 +224,8 @@ function readModelOn(database: Database): ReadModel {
   const unpark = database.query('DELETE FROM parked_events WHERE projection = ? AND position = ?');
   const nameBuild = database.query('UPDATE checkpoints SET build = ? WHERE projection = ?');
 
-  function applyBatch({ projection, from, to, steps, ...batch }: ProjectionBatch) {
-    if (advance.run(to, projection, from).changes !== 1)
+  function applyBatch({ projection, from, to, build, steps, ...batch }: ProjectionBatch) {
+    if (advance.run(to, projection, from, build ?? null).changes !== 1)
       throw new CheckpointMoved(projection, from);
     for (const { position, changes } of steps) {
       try {

@@ -17,8 +17,9 @@ type VaultReads = Pick<
 /** The reading half of the vault; each call sees the newest commit. */
 export function openVaultReader(file: string) {
   const database = openForReading(file);
-  const unconfirmed = database.query<{ id: string }, []>(
-    'SELECT id FROM persons WHERE is_confirmed = 0',
+  const unconfirmed = database.query<{ id: string }, [string]>(
+    `SELECT id FROM persons JOIN credentials ON person_id = id
+     WHERE is_confirmed = 0 AND changed_at < ?`,
   );
   const keyOf = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE id = ?`);
   const keyById = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE key_id = ?`);
@@ -36,7 +37,7 @@ export function openVaultReader(file: string) {
        sealed, expires_at AS expiresAt FROM answers WHERE command_id = ?`,
   );
   return {
-    unconfirmedPersons: async () => unconfirmed.all().map(({ id }) => id),
+    unconfirmedPersons: async (before) => unconfirmed.all(before).map(({ id }) => id),
     keyOf: async (personId) => keyOf.get(personId) ?? undefined,
     keysById: async (keyIds) => keyIds.flatMap((keyId) => keyById.get(keyId) ?? []),
     passwordHashOf: async (personId) => passwordHash.get(personId)?.hash,

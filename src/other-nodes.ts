@@ -1,0 +1,79 @@
+// What other nodes do that has to count here within a second: sessions they end, roles they change.
+import type { Logger } from 'pino';
+import type { Sessions } from './auth/sessions.ts';
+import type { Role, UserEvent } from './events/users.ts';
+import type { Check } from './http/health.ts';
+import type { Recorded } from './kernel/event.ts';
+import type { EventLog } from './kernel/event-log.ts';
+import type { EventStore } from './kernel/event-store.ts';
+import { idOf } from './kernel/stream.ts';
+import { createSubscription } from './kernel/subscription.ts';
+import type { Vault } from './kernel/vault.ts';
+import { createLogFollower } from './log-follower.ts';
+import { systemClock as clock } from './storage/clock.ts';
+import { createMemoryCheckpoints } from './storage/memory/follower-checkpoints.ts';
+import { createWakeUp } from './storage/wake-up.ts';
+
+/** How far the clocks of two nodes may be apart: a session ends by the clock of the node that ends it. */
+const clocksApartMs = 60_000;
+
+export type OtherNodesParts = {
+  readonly log: Pick<EventLog, 'readTypes' | 'head'>;
+  readonly store: Pick<EventStore, 'registry' | 'keyring'>;
+  readonly vault: Pick<Vault, 'sessionsEndedSince'>;
+  readonly sessions: Pick<Sessions, 'noteEnded'>;
+  readonly noteRole: (userId: string, role: Role) => void;
+  readonly logger: Logger;
+};
+
+/** To be called before the roles of the past are read; nothing runs before `start`. */
+export async function followOtherNodes({ store, noteRole, ...parts }: OtherNodesParts) {
+  const roles = await createLogFollower({
+    ...store,
+    ...parts,
+    name: 'roles',
+    types: ['UserRoleChanged'],
+    checkpoints: createMemoryCheckpoints(),
+    async react({ stream, ...event }) {
+      const { type, data } = event as unknown as UserEvent;
+      if (type === 'UserRoleChanged') noteRole(idOf(stream), data.role);
+    },
+  });
+  const sessions = followEndedSessions(parts);
+  return {
+    checks: [roles.check, sessions.check] satisfies (() => Check)[],
+    wake: roles.wake,
+    start() {
+      roles.start();
+      sessions.start();
+    },
+    async stop() {
+      await Promise.all([roles.stop(), sessions.stop()]);
+    },
+  };
+}
+
+type SessionsParts = Pick<OtherNodesParts, 'vault' | 'sessions' | 'logger'>;
+
+/** Looks a few times a second, which costs the vault less than being told. */
+function followEndedSessions({ vault, sessions, logger }: SessionsParts) {
+  const name = 'ended sessions';
+  let lookedAt = Date.now();
+  const { start, stop, status } = createSubscription({
+    async advance() {
+      const now = Date.now();
+      const since = new Date(Math.min(now, lookedAt) - clocksApartMs).toISOString();
+      sessions.noteEnded(await vault.sessionsEndedSince(since));
+      lookedAt = now;
+      return false;
+    },
+    wakeUp: createWakeUp(),
+    clock,
+    onStatus: (next, err) => logger[next.error ? 'warn' : 'debug']({ ...next, err }, name),
+  });
+  const check = (): Check => {
+    const { error } = status();
+    return error === undefined ? { name, ok: true } : { name, ok: false, message: error };
+  };
+  return { start, stop, check };
+}
