@@ -1,9 +1,9 @@
 // What other nodes do that has to count here within a second: sessions they end, roles they change.
 import type { Logger } from 'pino';
+import type { RecentRoles } from './auth/recent-roles.ts';
 import type { Sessions } from './auth/sessions.ts';
 import type { Role, UserEvent } from './events/users.ts';
 import type { Check } from './http/health.ts';
-import type { Recorded } from './kernel/event.ts';
 import type { EventLog } from './kernel/event-log.ts';
 import type { EventStore } from './kernel/event-store.ts';
 import { idOf } from './kernel/stream.ts';
@@ -22,7 +22,7 @@ export type OtherNodesParts = {
   readonly store: Pick<EventStore, 'registry' | 'keyring'>;
   readonly vault: Pick<Vault, 'sessionsEndedSince'>;
   readonly sessions: Pick<Sessions, 'noteEnded'>;
-  readonly noteRole: (userId: string, role: Role) => void;
+  readonly noteRole: RecentRoles<Role>['note'];
   readonly logger: Logger;
 };
 
@@ -34,9 +34,9 @@ export async function followOtherNodes({ store, noteRole, ...parts }: OtherNodes
     name: 'roles',
     types: ['UserRoleChanged'],
     checkpoints: createMemoryCheckpoints(),
-    async react({ stream, ...event }) {
+    async react(event) {
       const { type, data } = event as unknown as UserEvent;
-      if (type === 'UserRoleChanged') noteRole(idOf(stream), data.role);
+      if (type === 'UserRoleChanged') noteRole(idOf(event.stream), data.role, event.position);
     },
   });
   const sessions = followEndedSessions(parts);

@@ -1,6 +1,7 @@
 // Who is calling. The check runs before validation, though after the body is parsed: a stranger learns
 // that a body is no JSON, and nothing of what a route wants.
 import { Elysia, status } from 'elysia';
+import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Caller } from '../commands/caller.ts';
 import type { Role } from '../events/users.ts';
@@ -19,7 +20,7 @@ export type AccessParts = {
   readonly sessions: Sessions;
   readonly tickets: Pick<Tickets<User>, 'use'>;
   /** Roles that changed while tokens with the old one may still be unexpired. */
-  readonly recentRoles: ReadonlyMap<string, Role>;
+  readonly recentRoles: Pick<RecentRoles<Role>, 'of'>;
 };
 
 const ranks: Record<Role, number> = { user: 0, moderator: 1, admin: 2 };
@@ -50,7 +51,7 @@ export function createAccess({ tokens, sessions, tickets, recentRoles }: AccessP
   function toUser(claims: Claims | undefined): User | undefined {
     if (!claims || sessions.hasEnded(claims.sid)) return undefined;
     const { sub, sid, role, exp } = claims;
-    return { id: sub, sessionId: sid, role: recentRoles.get(sub) ?? role, expiresAt: exp };
+    return { id: sub, sessionId: sid, role: recentRoles.of(sub) ?? role, expiresAt: exp };
   }
 
   /** By header where one can be set; else by a ticket or an access token in the address, or a subprotocol. */
@@ -66,7 +67,7 @@ export function createAccess({ tokens, sessions, tickets, recentRoles }: AccessP
   /** Whether what a user has opened may stay open: as whom they were, with the role they had. */
   function mayGoOn({ id, sessionId, role, expiresAt }: User): boolean {
     if (sessions.hasEnded(sessionId) || expiresAt * 1_000 <= Date.now()) return false;
-    return ranks[recentRoles.get(id) ?? role] >= ranks[role];
+    return ranks[recentRoles.of(id) ?? role] >= ranks[role];
   }
 
   function admit(user: User | undefined, request: Request, set: Set, least: Role): void {

@@ -54,17 +54,19 @@ export function createTenure(parts: TenureParts): Tenure {
     else held = undefined;
   }
 
-  async function run(): Promise<void> {
-    while (!isStopping) {
-      try {
-        await look();
-        hasFailed = false;
-      } catch (error) {
-        if (!hasFailed) onFailure(error);
-        hasFailed = true;
-      }
-      if (!isStopping) await wakeUp.wait(lookMs);
+  async function turn(): Promise<void> {
+    try {
+      await look();
+      hasFailed = false;
+    } catch (error) {
+      if (!hasFailed) onFailure(error);
+      hasFailed = true;
     }
+    if (!isStopping) await wakeUp.wait(lookMs);
+  }
+
+  async function run(): Promise<void> {
+    while (!isStopping) await turn();
   }
 
   return {
