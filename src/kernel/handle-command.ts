@@ -159,8 +159,7 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
     const cached = remembered(stream);
     const decided = decideOn(cached ?? (await read(stream)));
     if (!cached || !isShared || appends(decided.decision)) return decided;
-    const newest = await read(stream, cached);
-    return newest.version === cached.version ? decided : decideOn(newest);
+    return decideOn(await read(stream, cached));
   }
 
   /**

@@ -54,7 +54,8 @@ export function createTenure(parts: TenureParts): Tenure {
     else held = undefined;
   }
 
-  async function turn(): Promise<void> {
+  /** Answers whether to go on. */
+  async function turn(): Promise<boolean> {
     try {
       await look();
       hasFailed = false;
@@ -63,10 +64,11 @@ export function createTenure(parts: TenureParts): Tenure {
       hasFailed = true;
     }
     if (!isStopping) await wakeUp.wait(lookMs);
+    return !isStopping;
   }
 
   async function run(): Promise<void> {
-    while (!isStopping) await turn();
+    while (await turn());
   }
 
   return {
