@@ -28,6 +28,10 @@ export async function startNodes(count: number, environment: Record<string, stri
     sql: admin,
     urls: () => nodes.map(({ url }) => url),
 
+    async add(): Promise<void> {
+      nodes.push(await start());
+    },
+
     async kill(index: number): Promise<void> {
       const { child } = nodes[index]!;
       child.kill('SIGKILL');
