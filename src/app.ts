@@ -6,7 +6,7 @@ import { atMost, stopMsMax } from './at-most.ts';
 import { createPasswords } from './auth/passwords.ts';
 import { createRecentRoles, type RecentRoles } from './auth/recent-roles.ts';
 import { createRegistration } from './auth/registration.ts';
-import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
+import { createSessions, accessTokenSeconds, type SessionParts } from './auth/sessions.ts';
 import { createTokenReuse } from './auth/token-reuse.ts';
 import { createCommands, type Commands } from './commands/index.ts';
 import type { Config, Secrets } from './config.ts';
@@ -78,7 +78,7 @@ export async function createApplication(config: Config, logger: Logger) {
   const shared = openSharedSide({ ...common, log: watchedLog, wake: () => othersAppended() });
   const followers = await createFollowers({ ...storage, ...common, leases: nodes?.leases });
 
-  const accounts = await openAccounts({ commands, vault, keyEncryption, secrets });
+  const accounts = await openAccounts({ ...common, vault, keyEncryption, secrets });
   const { sessions, recentRoles, tokens } = accounts;
   const access = createAccess({ tokens, sessions, tickets, recentRoles });
   const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
@@ -223,13 +223,22 @@ function createMeasuredCommands(
 type AccountParts = {
   readonly commands: Commands;
   readonly vault: Vault;
+  readonly keyring: SessionParts['keyring'];
+  readonly config: Pick<Config, 'refreshGraceSeconds'>;
   readonly keyEncryption: KeyEncryption;
   readonly secrets: Secrets;
 };
 
 /** How people come in. */
-async function openAccounts({ commands, vault, keyEncryption, secrets }: AccountParts) {
-  const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
+async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts }: AccountParts) {
+  const sessions = await createSessions({
+    vault,
+    clock,
+    newId,
+    keyring: parts.keyring,
+    secrets: secrets.refresh,
+    graceSeconds: parts.config.refreshGraceSeconds,
+  });
   const recentRoles = createRecentRoles<Role>();
   const tokens = createTokens(secrets.jwt, newId);
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
@@ -300,7 +309,8 @@ function reuseNotedIn({ users }: Commands): Parameters<typeof createTokenReuse>[
 function pruneRegularly(vault: Vault, { settle }: Accounts, logger: Logger): Timer {
   async function prune() {
     await settle();
-    await vault.prune(clock.now());
+    // A session that ended just before it expired is known for as long as its access tokens.
+    await vault.prune(new Date(Date.now() - accessTokenSeconds * 1_000).toISOString());
   }
   const report = (error: unknown) => logger.error({ err: error }, 'pruning the vault failed');
   return setInterval(() => void prune().catch(report), pruneMs).unref();

@@ -1,11 +1,12 @@
 import { Type } from '@sinclair/typebox';
-import { type Cookie, Elysia, t } from 'elysia';
+import { Elysia } from 'elysia';
 import { isCommonPassword } from '../auth/common-passwords.ts';
-import { refreshTokenSeconds } from '../auth/sessions.ts';
 import { normaliseEmail } from '../commands/users.ts';
 import { idOf } from '../kernel/stream.ts';
 import { accepted, contextOf, type Edge, requestIdOf, tag } from './edge.ts';
-import { problem, problems, type Set } from './problem.ts';
+import { isFromOwnPages } from './origins.ts';
+import { EdgeRefusal, problem, problems, type Set } from './problem.ts';
+import { refreshCookie } from './refresh-cookie.ts';
 import { answer, Email, Name, Password, strict } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
@@ -17,9 +18,6 @@ const Credentials = strict({
 const SignedIn = answer({
   accessToken: Type.String({ description: 'HS256, fifteen minutes.' }),
   user: UserView,
-});
-const Cookies = t.Cookie({
-  refold_refresh: t.Optional(t.String({ description: 'The refresh token.' })),
 });
 
 export const commonPassword = (set: Set, path: string) =>
@@ -67,7 +65,8 @@ export function authHttp(edge: Edge) {
 }
 
 function signIn(edge: Edge) {
-  const { commands, passwords, sessions, tokenReuse, tokens, access } = edge;
+  const { commands, passwords, sessions, tokenReuse, tokens, access, live } = edge;
+  const refreshToken = refreshCookie(edge);
 
   async function signedIn(userId: string, sid: string) {
     const account = await commands.users.load(userId);
@@ -82,46 +81,55 @@ function signIn(edge: Edge) {
     return problem(set, 'UNAUTHORIZED', message);
   };
 
+  /** The cookie comes along with whatever a browser sends here. */
+  function refuseOthers(request: Request) {
+    if (isFromOwnPages(request, live.origins)) return;
+    throw new EdgeRefusal(403, 'FORBIDDEN', 'Pages of this origin may not do that.');
+  }
+
   return new Elysia()
     .post(
       '/login',
-      async ({ body, set, status, cookie }) => {
+      async ({ body, request, set, status, cookie }) => {
         const holder = await holderOf(edge, body.email);
         const userId = holder && idOf(holder);
         const hash = userId && (await edge.passwordHashOf(userId));
         const isMatch = await passwords.matches(body.password, hash);
-        const session = isMatch && userId && hash ? await sessions.start(userId, hash) : undefined;
+        const device = request.headers.get('user-agent') ?? '';
+        const session =
+          isMatch && userId && hash
+            ? await sessions.start({ personId: userId, verifiedHash: hash, device })
+            : undefined;
         const answer = session && (await signedIn(session.personId, session.id));
         if (!session || !answer)
           return status(401, unauthorized(set, 'Address or password is wrong.'));
-        keepCookie(edge, cookie.refold_refresh, session.refreshToken);
+        refreshToken.keep(cookie, session);
         return answer;
       },
       {
         body: Credentials,
-        cookie: Cookies,
         response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
         detail: { summary: 'Sign in', security: [] },
       },
     )
     .post(
       '/refresh',
-      async ({ set, status, cookie }) => {
-        const presented = cookie.refold_refresh.value;
+      async ({ request, set, status, cookie }) => {
+        refuseOthers(request);
+        const presented = refreshToken.in(cookie);
         const refreshed = presented ? await sessions.refresh(presented) : undefined;
         if (refreshed?.outcome === 'reused') await tokenReuse.note(refreshed, requestIdOf(set));
         if (refreshed?.outcome !== 'rotated') {
-          if (presented) dropCookie(edge, cookie.refold_refresh);
+          if (presented) refreshToken.drop(cookie);
           return status(401, unauthorized(set, 'Sign in again.'));
         }
         const answer = await signedIn(refreshed.personId, refreshed.id);
         if (!answer) return status(401, unauthorized(set, 'Sign in again.'));
-        keepCookie(edge, cookie.refold_refresh, refreshed.refreshToken);
+        refreshToken.keep(cookie, refreshed);
         return answer;
       },
       {
-        cookie: Cookies,
-        response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
+        response: { 200: SignedIn, ...problems(401, 403, 429, 503) },
         detail: {
           summary: 'A new access token for the refresh cookie',
           security: [{ refreshCookie: [] }],
@@ -131,19 +139,19 @@ function signIn(edge: Edge) {
     .post(
       '/logout',
       async ({ request, set, status, cookie }) => {
-        const presented = cookie.refold_refresh.value;
+        refuseOthers(request);
+        const presented = refreshToken.in(cookie);
         const byCookie = presented ? sessions.idOf(presented) : undefined;
         const byBearer = (await access.identify(request))?.sessionId;
         if (byCookie === undefined && byBearer === undefined) {
           return status(401, unauthorized(set, 'Nobody is signed in.'));
         }
         for (const id of new Set([byCookie, byBearer])) if (id) await sessions.end(id);
-        if (presented) dropCookie(edge, cookie.refold_refresh);
+        if (presented) refreshToken.drop(cookie);
         return status(204, undefined);
       },
       {
-        cookie: Cookies,
-        response: { 204: Type.Void(), ...problems(401, 422, 429, 503) },
+        response: { 204: Type.Void(), ...problems(401, 403, 429, 503) },
         detail: { summary: 'Sign out', security: [{ refreshCookie: [] }, { bearerAuth: [] }] },
       },
     );
@@ -155,14 +163,3 @@ function holderOf({ store, digest }: Edge, email: string) {
 
 const personOf = ({ code, response }: { code: unknown; response: unknown }) =>
   code === 201 ? (response as UserView).id : null;
-
-function keepCookie({ isProduction }: Edge, cookie: Cookie<string | undefined>, value: string) {
-  cookie.set({ value, maxAge: refreshTokenSeconds, ...attributes(isProduction) });
-}
-
-function dropCookie({ isProduction }: Edge, cookie: Cookie<string | undefined>) {
-  cookie.set({ value: '', maxAge: 0, ...attributes(isProduction) });
-}
-
-const attributes = (isProduction: boolean) =>
-  ({ httpOnly: true, sameSite: 'strict', secure: isProduction, path: '/auth' }) as const;
