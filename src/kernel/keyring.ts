@@ -15,6 +15,8 @@ export type Keyring = {
    * The function throws `SealBroken` for a field that was altered or moved from its place.
    */
   readonly opener: (sealed: readonly string[]) => Promise<Opener>;
+  /** The person has been erased: from now on there is no key of theirs here, whatever the vault still holds. */
+  readonly forget: (person: string) => void;
 };
 
 export class UnknownPerson extends Error {
