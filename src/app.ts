@@ -3,6 +3,7 @@ import { version } from '../package.json';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { atMost, stopMsMax } from './at-most.ts';
+import { createErasure } from './auth/erasure.ts';
 import { createPasswords } from './auth/passwords.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
@@ -10,7 +11,7 @@ import { createTokenReuse } from './auth/token-reuse.ts';
 import { createCommands, type Commands } from './commands/index.ts';
 import type { Config, Secrets } from './config.ts';
 import { registry } from './events/index.ts';
-import type { Role, UserEvent } from './events/users.ts';
+import { type Role, UserErased, type UserEvent } from './events/users.ts';
 import { createFollowers } from './followers.ts';
 import { createAccess } from './http/access.ts';
 import type { Edge } from './http/edge.ts';
@@ -21,6 +22,7 @@ import { openImages } from './images.ts';
 import type { Append, AppendOutcome, EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
 import type { CommandHandlerParts, Folded } from './kernel/handle-command.ts';
+import type { Keyring } from './kernel/keyring.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
 import type { Vault } from './kernel/vault.ts';
 import { createLive } from './live.ts';
@@ -34,6 +36,7 @@ import { openSharedSide } from './shared.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
+import { createKeyRotation } from './storage/key-rotation.ts';
 import { createKeyring, keyPlace } from './storage/keyring.ts';
 import { openStores, type Stores } from './stores.ts';
 
@@ -77,7 +80,8 @@ export async function createApplication(config: Config, logger: Logger) {
   });
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
   const isShared = nodes !== undefined;
-  const commands = createMeasuredCommands(meters, { store, digest, isShared });
+  const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
+  const commands = createMeasuredCommands(meters, { store, digest, isShared, states });
 
   const { closeReads, ...opened } = await openReadsAndJobs(config, secrets, storage, logger);
   const { readSide, freshness } = opened;
@@ -86,13 +90,19 @@ export async function createApplication(config: Config, logger: Logger) {
   const shared = openSharedSide({ ...common, log: watchedLog, wake: () => othersAppended() });
   const followers = await createFollowers({ ...storage, ...common, leases: nodes?.leases });
 
-  const accounts = await openAccounts({ store, commands, vault, keyEncryption, secrets });
-  const { sessions, recentRoles, tokens } = accounts;
-  const access = createAccess({ tokens, sessions, tickets, recentRoles });
+  const keys = { keyring, keyEncryption };
+  const accounts = await openAccounts({ ...common, ...keys, log, vault, secrets, forget });
+  const access = createAccess({ ...accounts, tickets });
   const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
   const others = nodes && (await followOtherNodes({ ...storage, ...common, ...accounts }));
 
-  await addRecentRoles(store, recentRoles);
+  await addRecentChanges(store, accounts);
+
+  /** What is remembered of people: somebody has been erased. */
+  function forget() {
+    states.clear();
+    live.feed.forget();
+  }
 
   /** Another node has appended something, as far as a hint can tell. */
   function othersAppended() {
@@ -196,12 +206,16 @@ async function openReadsAndJobs(config: Config, secrets: Secrets, stores: Stores
   return { ...reads, jobs };
 }
 
+type States = LRUCache<StreamName, Folded<unknown>>;
+
 /** The commands, with a cache of the states they decide on. */
 function createMeasuredCommands(
   meters: Meters,
-  parts: Pick<CommandHandlerParts, 'store' | 'digest' | 'isShared'>,
+  {
+    states,
+    ...parts
+  }: Pick<CommandHandlerParts, 'store' | 'digest' | 'isShared'> & { readonly states: States },
 ): Commands {
-  const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const cache = meters.caches.watch('states', states);
   const store = meters.log.watchStore(parts.store);
   return meters.commands.watch(createCommands({ ...parts, store, cache, clock, newId }));
@@ -211,20 +225,39 @@ type AccountParts = {
   readonly store: EventStore;
   readonly commands: Commands;
   readonly vault: Vault;
+  readonly log: EventLog;
+  readonly keyring: Keyring;
   readonly keyEncryption: KeyEncryption;
   readonly secrets: Secrets;
+  /** Drops whatever else this process remembers of people. */
+  readonly forget: () => void;
 };
 
-/** How people come in. */
-async function openAccounts({ store, commands, vault, keyEncryption, secrets }: AccountParts) {
+/** How people come in, and go. */
+async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts }: AccountParts) {
+  const { log, keyring } = parts;
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
   const recentRoles = new Map<string, Role>();
+  const recentlyErased = new Set<string>();
   const tokens = createTokens(secrets.jwt, newId);
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
   const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
+  const erasure = createErasure({
+    vault,
+    log,
+    eventType: UserErased.type,
+    forget(personId) {
+      recentlyErased.add(personId);
+      keyring.forget(personId);
+      parts.forget();
+    },
+  });
   return {
     sessions,
     recentRoles,
+    recentlyErased,
+    erasure,
+    keyRotation: createKeyRotation({ vault, keyEncryption }),
     noteRole: (userId: string, role: Role) => void recentRoles.set(userId, role),
     tokens,
     registration,
@@ -233,6 +266,7 @@ async function openAccounts({ store, commands, vault, keyEncryption, secrets }: 
     async settle(isAlone = false): Promise<void> {
       const before = isAlone ? endOfTime : new Date(Date.now() - settleMs).toISOString();
       const isKnown = async (id: string) => (await commands.users.load(id)).version > 0;
+      await erasure.settle();
       await registration.settle(before, isKnown);
       await tokenReuse.settle(newId());
     },
@@ -294,12 +328,17 @@ function pruneRegularly(vault: Vault, { settle }: Accounts, logger: Logger): Tim
   return setInterval(() => void prune().catch(report), pruneMs).unref();
 }
 
-/** Adds the roles that changed so recently that tokens with the old one may still be unexpired. */
-async function addRecentRoles(store: EventStore, roles: Map<string, Role>): Promise<void> {
+/** Adds what changed so recently that tokens from before may still be unexpired. */
+async function addRecentChanges(
+  store: EventStore,
+  { recentRoles, recentlyErased }: Pick<Accounts, 'recentRoles' | 'recentlyErased'>,
+): Promise<void> {
   const since = new Date(Date.now() - accessTokenSeconds * 1_000).toISOString();
   for await (const event of store.readBack()) {
     if (event.time < since) break;
     const { type, data, stream } = event as unknown as UserEvent & { stream: StreamName };
-    if (type === 'UserRoleChanged' && !roles.has(idOf(stream))) roles.set(idOf(stream), data.role);
+    const id = idOf(stream);
+    if (type === 'UserErased') recentlyErased.add(id);
+    if (type === 'UserRoleChanged' && !recentRoles.has(id)) recentRoles.set(id, data.role);
   }
 }

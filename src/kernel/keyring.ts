@@ -19,6 +19,21 @@ export type Keyring = {
   readonly forget: (person: string) => void;
 };
 
+export type Rotated = {
+  /** Wrapped anew now. */
+  readonly wrapped: number;
+  /** By the first secret already. */
+  readonly unchanged: number;
+};
+
+/** Port to wrapping every key anew by the first of the configured secrets. */
+export type KeyRotation = {
+  /** Names the secret that wraps. */
+  readonly keyId: string;
+  /** Harmless to repeat, and to be repeated when it was interrupted. */
+  readonly rotate: () => Promise<Rotated>;
+};
+
 export class UnknownPerson extends Error {
   override readonly name = 'UnknownPerson';
   readonly person: string;

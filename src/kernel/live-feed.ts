@@ -61,6 +61,8 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   /** The newest entries; `remembered.after` is the position before the first of them. */
   let remembered: { after: Position; entries: One[] } | undefined;
   let tail: Position = 0 as Position;
+  /** How often. */
+  let forgotten = 0;
 
   /** One page of the log behind the tail, if anybody follows. */
   async function advance(): Promise<boolean> {
@@ -72,6 +74,7 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     const page = await log.readAll(tail, pageSize);
     if (page.length === 0) return false;
     const entries = await open(page);
+    if (!remembered) return true; // it was forgotten meanwhile: what was opened is to be opened anew
     remember(entries, page.at(-1)!.position);
     for (const cursor of cursors) offer(cursor, entries);
     if (page.length < pageSize) return false;
@@ -80,11 +83,14 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   }
 
   /** Remembers what was newest before anybody followed: whoever comes back has missed little. */
-  async function begin() {
+  async function begin(): Promise<void> {
     const head = await log.head();
     const page = (await log.readBack((head + 1) as Position, entriesRemembered)).toReversed();
     const after = ((page[0]?.position ?? head + 1) - 1) as Position;
-    remembered = { after, entries: [...(await open(page))] };
+    const begun = forgotten;
+    const entries = [...(await open(page))];
+    if (begun !== forgotten) return begin();
+    remembered = { after, entries };
     tail = head;
     for (const cursor of cursors) moveOn(cursor);
   }
@@ -151,6 +157,14 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   return {
     start: subscription.start,
     stop: subscription.stop,
+    /** What was opened must be shown to nobody any more as it was: it is opened anew from the log. */
+    forget(): void {
+      remembered = undefined;
+      forgotten += 1;
+      catchUp.forget();
+      parts.wakeUp.signal();
+    },
+
     /** How many follow. */
     size: () => cursors.size,
 
