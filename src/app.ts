@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { atMost, stopMsMax } from './at-most.ts';
 import { createErasure } from './auth/erasure.ts';
 import { createPasswords } from './auth/passwords.ts';
+import { createRecentRoles } from './auth/recent-roles.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
 import { createTokenReuse } from './auth/token-reuse.ts';
@@ -52,31 +53,22 @@ const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Opens the stores, starts the projector and builds the HTTP application; nothing listens yet. */
 export async function createApplication(config: Config, logger: Logger) {
-  let writerFailure: Error | undefined;
   const meters = createMeters(version);
-  const stored = await openStores(config, (error) => {
-    writerFailure = error;
-    logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
-  });
-  const storage = meters.watchStorage(stored);
+  const { storage, writer } = await openWatchedStores(config, meters, logger);
   const { log, vault, tickets, nodes } = storage;
   const secrets = config.secrets ?? developmentSecrets(config.dataDirectory);
   const { keyEncryption, keyring, digest } = await openKeys(vault, secrets.crypto);
 
-  let appendFailure: Error | undefined;
   const watchedLog = watched(log, {
     answered(appends, durable) {
-      appendFailure = undefined;
+      writer.worked();
       if (durable === undefined) return;
       readSide.wake(durable);
       shared.appended(appends, durable);
       if (live.feed.size() > 0) live.wakeUp.signal();
       followers.wakeFor(appends);
     },
-    failed(error) {
-      // A database that is away shows in every check, and is back without an append to tell so.
-      if (!nodes) appendFailure = error;
-    },
+    failed: writer.failed,
   });
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
   const isShared = nodes !== undefined;
@@ -140,7 +132,7 @@ export async function createApplication(config: Config, logger: Logger) {
     edge,
     meters,
     jobs: followers.effects,
-    writerFailure: () => writerFailure ?? appendFailure,
+    writerFailure: writer.failure,
     others: [...followers.checks, ...shared.checks, ...(others?.checks ?? [])],
     followers: followers.all,
     version,
@@ -156,12 +148,7 @@ export async function createApplication(config: Config, logger: Logger) {
     followers,
     shared,
 
-    listen() {
-      http.listen({ port: config.port, hostname: config.host });
-      const url = new URL(http.server!.url);
-      if (url.hostname === '0.0.0.0') url.hostname = 'localhost'; // which is not an address to visit
-      return url;
-    },
+    listen: () => listen(http, config),
 
     /** Answers what was begun, then closes every store. */
     async stop(): Promise<void> {
@@ -175,11 +162,37 @@ export async function createApplication(config: Config, logger: Logger) {
       await others?.stop();
       await shared.stop();
       await store.idle();
-      await edge.freshness.caughtUp(await log.head());
+      if (!isShared) await freshness.caughtUp(await log.head());
       await closeReads();
       await storage.close();
     },
   };
+}
+
+/** The stores, measured, and whether anything can be written to them. */
+async function openWatchedStores(config: Config, meters: Meters, logger: Logger) {
+  let goneBy: Error | undefined;
+  let failedBy: Error | undefined;
+  const stored = await openStores(config, (error) => {
+    goneBy = error;
+    logger.fatal({ err: error }, 'the writer has ended; commands are refused until a restart');
+  });
+  const writer = {
+    failure: () => goneBy ?? failedBy,
+    worked: () => (failedBy = undefined),
+    failed(error: Error) {
+      // A database that is away shows in every check, and is back without an append to tell so.
+      if (!stored.nodes) failedBy = error;
+    },
+  };
+  return { storage: meters.watchStorage(stored), writer };
+}
+
+function listen(http: MonitoredHttp, { port, host }: Config): URL {
+  http.listen({ port, hostname: host });
+  const url = new URL(http.server!.url);
+  if (url.hostname === '0.0.0.0') url.hostname = 'localhost'; // which is not an address to visit
+  return url;
 }
 
 /** Answers what was begun; a request that never ends is cut. */
@@ -222,7 +235,6 @@ function createMeasuredCommands(
 }
 
 type AccountParts = {
-  readonly store: EventStore;
   readonly commands: Commands;
   readonly vault: Vault;
   readonly log: EventLog;
@@ -237,7 +249,7 @@ type AccountParts = {
 async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts }: AccountParts) {
   const { log, keyring } = parts;
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
-  const recentRoles = new Map<string, Role>();
+  const recentRoles = createRecentRoles<Role>();
   const recentlyErased = new Set<string>();
   const tokens = createTokens(secrets.jwt, newId);
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
@@ -258,7 +270,7 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
     recentlyErased,
     erasure,
     keyRotation: createKeyRotation({ vault, keyEncryption }),
-    noteRole: (userId: string, role: Role) => void recentRoles.set(userId, role),
+    noteRole: recentRoles.note,
     tokens,
     registration,
     tokenReuse,
@@ -336,9 +348,9 @@ async function addRecentChanges(
   const since = new Date(Date.now() - accessTokenSeconds * 1_000).toISOString();
   for await (const event of store.readBack()) {
     if (event.time < since) break;
-    const { type, data, stream } = event as unknown as UserEvent & { stream: StreamName };
-    const id = idOf(stream);
+    const { type, data } = event as unknown as UserEvent;
+    const id = idOf(event.stream);
     if (type === 'UserErased') recentlyErased.add(id);
-    if (type === 'UserRoleChanged' && !recentRoles.has(id)) recentRoles.set(id, data.role);
+    if (type === 'UserRoleChanged') recentRoles.note(id, data.role, event.position);
   }
 }

@@ -14,10 +14,7 @@ export async function serve(): Promise<void> {
   const application = await createApplication(config, logger);
   const url = await listening(application);
   const control = controlOf(config, application.edge, logger);
-  logger.info(
-    { url: url.href, docs: new URL('/docs', url).href, ...placeOf(config) },
-    'listening',
-  );
+  logger.info({ url: url.href, docs: new URL('/docs', url).href, ...placeOf(config) }, 'listening');
 
   const signal = await told;
   logger.info({ signal }, 'stopping');

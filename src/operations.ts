@@ -27,14 +27,16 @@ export function projectionControl(
       if (!projections.some((one) => one.name === name)) return 'unknown';
       if (readSide.rebuilding.has(name)) return 'running';
       return await new Promise((resolve, reject) => {
-        readSide.rebuild([name], () => resolve('started')).then(
-          () => logger.info({ projection: name }, 'rebuilt'),
-          (error: unknown) => {
-            if (isRunningElsewhere(error)) return resolve('running');
-            logger.error({ projection: name, err: error }, 'rebuild failed');
-            reject(error); // of no account once it has begun
-          },
-        );
+        readSide
+          .rebuild([name], () => resolve('started'))
+          .then(
+            () => logger.info({ projection: name }, 'rebuilt'),
+            (error: unknown) => {
+              if (isRunningElsewhere(error)) return resolve('running');
+              logger.error({ projection: name, err: error }, 'rebuild failed');
+              reject(error); // of no account once it has begun
+            },
+          );
       });
     },
   };

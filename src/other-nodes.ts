@@ -1,10 +1,10 @@
 // What other nodes do that has to count here within a second: sessions they end, roles they change, whom they erase.
 import type { Logger } from 'pino';
 import type { Erasure } from './auth/erasure.ts';
+import type { RecentRoles } from './auth/recent-roles.ts';
 import type { Sessions } from './auth/sessions.ts';
 import type { Role, UserEvent } from './events/users.ts';
 import type { Check } from './http/health.ts';
-import type { Recorded } from './kernel/event.ts';
 import type { EventLog } from './kernel/event-log.ts';
 import type { EventStore } from './kernel/event-store.ts';
 import { idOf } from './kernel/stream.ts';
@@ -23,7 +23,7 @@ export type OtherNodesParts = {
   readonly store: Pick<EventStore, 'registry' | 'keyring'>;
   readonly vault: Pick<Vault, 'sessionsEndedSince'>;
   readonly sessions: Pick<Sessions, 'noteEnded'>;
-  readonly noteRole: (userId: string, role: Role) => void;
+  readonly noteRole: RecentRoles<Role>['note'];
   readonly erasure: Pick<Erasure, 'finish'>;
   readonly logger: Logger;
 };
@@ -36,11 +36,11 @@ export async function followOtherNodes({ store, noteRole, erasure, ...parts }: O
     name: 'roles and erasures',
     types: ['UserRoleChanged', 'UserErased'],
     checkpoints: createMemoryCheckpoints(),
-    async react({ stream, ...event }) {
+    async react(event) {
       const { type, data } = event as unknown as UserEvent;
-      if (type === 'UserRoleChanged') noteRole(idOf(stream), data.role);
+      if (type === 'UserRoleChanged') noteRole(idOf(event.stream), data.role, event.position);
       // The node that erases them may die before it is done.
-      if (type === 'UserErased') await erasure.finish(idOf(stream));
+      if (type === 'UserErased') await erasure.finish(idOf(event.stream));
     },
   });
   const sessions = followEndedSessions(parts);

@@ -6,7 +6,7 @@ import { erases, type ReadModel } from './kernel/read-model.ts';
 import { readModelSchema as schema, twinOf } from './projections/twins.ts';
 import { postgresReads } from './queries/engines.ts';
 import { createQueries, type Queries } from './queries/index.ts';
-import { openClient } from './storage/postgres/connection.ts';
+import { openClient, patiently } from './storage/postgres/connection.ts';
 import { migrateReadModel } from './storage/postgres/migrate-read-model.ts';
 import {
   openReadModelClient,
@@ -35,8 +35,23 @@ export function openPostgresReads(
     connection: { application_name: 'refold queries', default_transaction_read_only: true },
   });
   const queries = createQueries(postgresReads(drizzle(sql)));
-  return { queries, close: () => sql.end() };
+  return { queries: patient(queries), close: () => sql.end() };
 }
+
+/** The same queries, each made again where the connection was lost: reading twice is harmless. */
+function patient(queries: Queries): Queries {
+  const repeated =
+    (query: Query) =>
+    (...given: never[]) =>
+      patiently(() => query(...given));
+  const groups = Object.entries<Readonly<Record<string, Query>>>(queries).map(([name, group]) => [
+    name,
+    Object.fromEntries(Object.entries(group).map(([name, query]) => [name, repeated(query)])),
+  ]);
+  return Object.fromEntries(groups) as Queries;
+}
+
+type Query = (...given: never[]) => Promise<unknown>;
 
 /** @throws StoreTooNew */
 export const migratePostgresRows = (url: string): Promise<void> => migrateReadModel(url, schema);

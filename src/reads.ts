@@ -63,7 +63,10 @@ export async function openReads(
 
 export function readSideSettings(settings: Settings): ReadSideSettings {
   const { database, dataDirectory: directory, cryptoSecrets } = settings;
-  return { ...(database.engine === 'sqlite' ? { engine: 'sqlite', directory } : database), cryptoSecrets };
+  return {
+    ...(database.engine === 'sqlite' ? { engine: 'sqlite', directory } : database),
+    cryptoSecrets,
+  };
 }
 
 type Opened = Pick<Reads, 'queries' | 'freshness' | 'enter'> & {

@@ -33,7 +33,9 @@ export async function openStores(
     return { ...storage, tickets: createTickets() };
   }
   const { openPostgresStorage } = await import('./storage/postgres/storage.ts');
-  const { leases, signals, standings, tickets, ...storage } = await openPostgresStorage(database.url);
+  const { leases, signals, standings, tickets, ...storage } = await openPostgresStorage(
+    database.url,
+  );
   return {
     ...storage,
     tickets: createTickets(tickets),

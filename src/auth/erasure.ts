@@ -29,7 +29,7 @@ export function createErasure({ vault, log, eventType, forget }: ErasureParts) {
   }
 
   async function* erasedAfter(after: Position, to: Position): AsyncGenerator<string> {
-    for (let from = after; ; ) {
+    for (let from = after; ;) {
       const page = await log.readTypes([eventType], { after: from, to, limit: pageSize });
       for (const { stream } of page) yield idOf(stream);
       if (page.length < pageSize) return;

@@ -165,6 +165,7 @@ async function openLog(): Promise<Log> {
     await migrateSchemas(database.url);
     return openPostgresLog(database.url);
   }
-  if (existsSync(join(dataDirectory, 'log.db'))) return openLogReader(join(dataDirectory, 'log.db'));
+  if (existsSync(join(dataDirectory, 'log.db')))
+    return openLogReader(join(dataDirectory, 'log.db'));
   throw new Refusal(`There is no log in ${dataDirectory}.`);
 }

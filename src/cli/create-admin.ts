@@ -48,7 +48,7 @@ async function promote(
   const command = { type: 'ChangeUserRole', userId: id, role: 'admin' } as const;
   const outcome = await edge.commands.users(id, command, contextOf(edge.newId()));
   if (!outcome.ok) throw new Error(`The promotion was refused: ${outcome.rejection}.`);
-  edge.noteRole(id, 'admin');
+  edge.noteRole(id, 'admin', outcome.position);
   await edge.freshness.caughtUp(outcome.position);
   return { outcome: done };
 }

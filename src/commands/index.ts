@@ -2,7 +2,11 @@ import { messageStream } from '../events/chat.ts';
 import { notificationStream } from '../events/notifications.ts';
 import { productStream } from '../events/products.ts';
 import { userStream } from '../events/users.ts';
-import { commandHandler, type CommandHandlerParts, type Premise } from '../kernel/handle-command.ts';
+import {
+  commandHandler,
+  type CommandHandlerParts,
+  type Premise,
+} from '../kernel/handle-command.ts';
 import { UnknownPerson } from '../kernel/keyring.ts';
 import { message, type MessageCommand } from './chat.ts';
 import { notification } from './notifications.ts';

@@ -1,6 +1,7 @@
 // Who is calling. The check runs before validation, though after the body is parsed: a stranger learns
 // that a body is no JSON, and nothing of what a route wants.
 import { Elysia, status } from 'elysia';
+import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Caller } from '../commands/caller.ts';
 import type { Role } from '../events/users.ts';
@@ -19,7 +20,7 @@ export type AccessParts = {
   readonly sessions: Sessions;
   readonly tickets: Pick<Tickets<User>, 'use'>;
   /** Roles that changed while tokens with the old one may still be unexpired. */
-  readonly recentRoles: ReadonlyMap<string, Role>;
+  readonly recentRoles: Pick<RecentRoles<Role>, 'of'>;
   /** Who was erased while tokens of theirs may still be unexpired. */
   readonly recentlyErased: ReadonlySet<string>;
 };
@@ -55,7 +56,7 @@ export function createAccess(parts: AccessParts) {
     if (!claims) return undefined;
     const { sub, sid, role, exp } = claims;
     if (sessions.hasEnded(sid) || recentlyErased.has(sub)) return undefined;
-    return { id: sub, sessionId: sid, role: recentRoles.get(sub) ?? role, expiresAt: exp };
+    return { id: sub, sessionId: sid, role: recentRoles.of(sub) ?? role, expiresAt: exp };
   }
 
   /** By header where one can be set; else by a ticket or an access token in the address, or a subprotocol. */
@@ -72,7 +73,7 @@ export function createAccess(parts: AccessParts) {
   function mayGoOn({ id, sessionId, role, expiresAt }: User): boolean {
     if (sessions.hasEnded(sessionId) || recentlyErased.has(id)) return false;
     if (expiresAt * 1_000 <= Date.now()) return false;
-    return ranks[recentRoles.get(id) ?? role] >= ranks[role];
+    return ranks[recentRoles.of(id) ?? role] >= ranks[role];
   }
 
   function admit(user: User | undefined, request: Request, set: Set, least: Role): void {

@@ -93,7 +93,7 @@ function users(edge: Edge) {
           const [code, name, message] = refusals[outcome.rejection];
           return status(code, problem(set, name, message));
         }
-        noteRole(outcome.id, body.role);
+        noteRole(outcome.id, body.role, outcome.position);
         accepted(edge, set, { ...outcome, actorId: user.id });
         tag(set, outcome.version);
         return userView(outcome.id, known(outcome));

@@ -1,6 +1,7 @@
 // What every feature's plugin is made from, and the few translations they share.
 import type { Erasure } from '../auth/erasure.ts';
 import type { Passwords } from '../auth/passwords.ts';
+import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Registration } from '../auth/registration.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { TokenReuse } from '../auth/token-reuse.ts';
@@ -46,7 +47,7 @@ export type Edge = {
   readonly newId: NewId;
   /** Notes that a limit has refused somebody. */
   readonly refused: (limit: LimitName) => void;
-  readonly noteRole: (userId: string, role: Role) => void;
+  readonly noteRole: RecentRoles<Role>['note'];
   readonly keyRotation: KeyRotation;
   readonly isProduction: boolean;
 };

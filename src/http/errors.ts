@@ -10,8 +10,12 @@ import { pathOf } from './requests.ts';
 
 const detailsMax = 20;
 const pathLengthMax = 100;
-/** A disk that is full or fails, files that are damaged or locked: it may pass, and is no defect here. */
-const diskTrouble = /^SQLITE_(?:FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN|BUSY|LOCKED)/;
+/**
+ * A disk that is full or fails, files that are damaged or locked; a database whose connection was lost, that
+ * has no room, is read-only or takes too long: it may pass, and is no defect here.
+ */
+const storeTrouble =
+  /^(?:SQLITE_(?:FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN|BUSY|LOCKED)|CONNECT|ECONN|EPIPE$|ETIMEDOUT$|EAI_AGAIN$|ENOTFOUND$|(?:08|53|57|58)\w{3}$|25006$|55P03$|40001$|40P01$)/;
 const retryAfterSeconds = '1';
 
 type Answered = { readonly status: number; readonly body: Problem };
@@ -86,12 +90,15 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
       case 'BlobsUnreachable':
         set.headers['retry-after'] = '10';
         return refuse(503, 'UNAVAILABLE', 'The storage of files does not answer at the moment.');
+      case 'DatabaseUnavailable':
+        set.headers['retry-after'] = '1';
+        return refuse(503, 'UNAVAILABLE', 'The database cannot be used at the moment.');
       case 'WorkerGone':
       case 'LogNotDurable':
         set.headers['retry-after'] = '10';
         return refuse(503, 'UNAVAILABLE', 'The log cannot be written at the moment.');
     }
-    if (diskTrouble.test(String((error as { code?: unknown }).code))) {
+    if (storeTrouble.test(String((error as { code?: unknown }).code))) {
       logger.error({ requestId: set.headers[requestIdHeader], err: error }, 'a store fails');
       set.headers['retry-after'] = '10';
       return refuse(503, 'UNAVAILABLE', 'A store cannot be used at the moment.');

@@ -8,7 +8,7 @@ import {
   VersionConflict,
 } from './event-log.ts';
 import type { EventStore } from './event-store.ts';
-import type { DomainEvent, EventMetadata } from './event.ts';
+import type { DomainEvent, EventMetadata, Recorded } from './event.ts';
 import { idOf, noEvents, type Position, type StreamName, type Version } from './stream.ts';
 import type { Clock, NewId, Timestamp } from './time.ts';
 
@@ -84,17 +84,13 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
   /** What the log holds at this moment or later. */
   async function load(stream: StreamName): Promise<Folded<State>> {
     const cached = remembered(stream);
-    if (cached && !isShared) return cached;
-    let folded = cached ?? empty(decider.initialState);
-    for await (const event of store.readStream(stream, folded.version)) {
-      folded = {
-        state: decider.evolve(folded.state, event as unknown as Event),
-        version: event.version,
-        position: event.position,
-        createdAt: folded.createdAt || event.time,
-        updatedAt: event.time,
-      };
-    }
+    return cached && !isShared ? cached : await read(stream, cached);
+  }
+
+  /** @param cached What is known of the stream; its later events are read. */
+  async function read(stream: StreamName, cached?: Folded<State>): Promise<Folded<State>> {
+    const before = cached ?? empty(decider.initialState);
+    const folded = await foldOn(decider, before, store.readStream(stream, before.version));
     if (folded !== cached && folded.version > 0) remember(stream, folded);
     return folded;
   }
@@ -154,17 +150,20 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
    * Decides on what is remembered: the log finds out whether an append is based on too old a state. Where
    * there is nothing to append nobody would find out, so that is decided on what the log holds.
    */
-  async function decide(stream: StreamName, command: Command, { isNew, ifVersion }: CommandContext) {
+  async function decide(
+    stream: StreamName,
+    command: Command,
+    { isNew, ifVersion }: CommandContext,
+  ) {
     const decideOn = (before: Folded<State>) => {
       const isStale = ifVersion !== undefined && before.version > 0 && ifVersion !== before.version;
       return { before, decision: isStale ? stale : decider.decide(command, before.state) };
     };
     if (isNew) return decideOn(empty(decider.initialState));
     const cached = remembered(stream);
-    const decided = decideOn(cached ?? (await load(stream)));
+    const decided = decideOn(cached ?? (await read(stream)));
     if (!cached || !isShared || appends(decided.decision)) return decided;
-    const newest = await load(stream);
-    return newest.version === cached.version ? decided : decideOn(newest);
+    return decideOn(await read(stream, cached));
   }
 
   /**
@@ -201,7 +200,10 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
 
 const stale = { ok: false, rejection: 'stale' } as const;
 
-function appends(decision: { readonly ok: boolean; readonly events?: readonly unknown[] }): boolean {
+function appends(decision: {
+  readonly ok: boolean;
+  readonly events?: readonly unknown[];
+}): boolean {
   return decision.ok && decision.events!.length > 0;
 }
 
@@ -262,6 +264,24 @@ function fold<State, Event extends DomainEvent>(
 ): Folded<State> {
   const state = events.reduce(evolve, before.state);
   return { state, version, position, createdAt: before.createdAt || time, updatedAt: time };
+}
+
+async function foldOn<State, Event extends DomainEvent>(
+  { evolve }: { readonly evolve: (state: State, event: Event) => State },
+  before: Folded<State>,
+  events: AsyncIterable<Recorded>,
+): Promise<Folded<State>> {
+  let folded = before;
+  for await (const event of events) {
+    folded = {
+      state: evolve(folded.state, event as unknown as Event),
+      version: event.version,
+      position: event.position,
+      createdAt: folded.createdAt || event.time,
+      updatedAt: event.time,
+    };
+  }
+  return folded;
 }
 
 function empty<State>(state: State): Folded<State> {

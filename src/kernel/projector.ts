@@ -84,7 +84,10 @@ export function createProjector(parts: ProjectorParts) {
     for (const { projection, to, parked, unparked } of batches) {
       const one = active.find((candidate) => candidate.projection.name === projection)!;
       one.position = to;
-      one.parked = [...one.parked.filter(({ position }) => !unparked.includes(position)), ...parked];
+      one.parked = [
+        ...one.parked.filter(({ position }) => !unparked.includes(position)),
+        ...parked,
+      ];
     }
     return batches.some(({ unparked }) => unparked.length > 0);
   }
@@ -167,7 +170,9 @@ function toParked(projection: string, event: Omit<Step, 'changes'>, reason: stri
 function parkStep(batch: ProjectionBatch, refused: UnappliableStep): ProjectionBatch {
   const poison = batch.steps.find(({ position }) => position === refused.position);
   if (!poison) throw refused;
-  const erasure = batch.steps.find((step) => isOf(poison)(step) && step !== poison && erases({ steps: [step] }));
+  const erasure = batch.steps.find(
+    (step) => isOf(poison)(step) && step !== poison && erases({ steps: [step] }),
+  );
   const until = erasure?.position ?? Number.POSITIVE_INFINITY;
   const isParked = ({ stream, position }: Step) =>
     stream === poison.stream && position >= poison.position && position < until;

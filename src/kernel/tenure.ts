@@ -54,17 +54,21 @@ export function createTenure(parts: TenureParts): Tenure {
     else held = undefined;
   }
 
-  async function run(): Promise<void> {
-    while (!isStopping) {
-      try {
-        await look();
-        hasFailed = false;
-      } catch (error) {
-        if (!hasFailed) onFailure(error);
-        hasFailed = true;
-      }
-      if (!isStopping) await wakeUp.wait(lookMs);
+  /** Answers whether to go on. */
+  async function turn(): Promise<boolean> {
+    try {
+      await look();
+      hasFailed = false;
+    } catch (error) {
+      if (!hasFailed) onFailure(error);
+      hasFailed = true;
     }
+    if (!isStopping) await wakeUp.wait(lookMs);
+    return !isStopping;
+  }
+
+  async function run(): Promise<void> {
+    while (await turn());
   }
 
   return {

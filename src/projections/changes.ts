@@ -29,11 +29,7 @@ export function remove<Of extends Table>(table: Of, key: Part<Of>): RowChange {
 }
 
 /** Of all rows that match: puts `values` in the place of what must go, or takes the rows out. */
-export function erase<Of extends Table>(
-  table: Of,
-  key: Part<Of>,
-  values?: Part<Of>,
-): RowChange {
+export function erase<Of extends Table>(table: Of, key: Part<Of>, values?: Part<Of>): RowChange {
   return { kind: 'erase', table, key, ...(values && { values }) };
 }
 

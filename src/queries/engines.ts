@@ -29,8 +29,10 @@ export function sqliteReads(db: BunSQLiteDatabase): ReadDb {
 
 /** @param db On a client of its own, because Drizzle changes how its client reads times and JSON. */
 export function postgresReads(db: PostgresJsDatabase): ReadDb {
-  const prepare = <Row>(query: Preparable<Row>) =>
-    (query as unknown as PostgresQuery<Row>).prepare('kept by the connection');
+  function prepare<Row>(query: Preparable<Row>) {
+    const statement = (query as unknown as PostgresQuery<Row>).prepare('kept by the connection');
+    return { execute: (values: Values) => statement.execute(values).catch(throwCause) };
+  }
   return {
     db: db as unknown as ReadDb['db'],
     tableOf: (declared) => twinOf(declared) as unknown as typeof declared,
@@ -43,6 +45,11 @@ export function postgresReads(db: PostgresJsDatabase): ReadDb {
       return async (values) => (await statement.execute(kept(values)))[0];
     },
   };
+}
+
+/** What Drizzle throws has the values in its message, which may be personal: its cause has not. */
+function throwCause(error: unknown): never {
+  throw (error as { readonly cause?: unknown }).cause ?? error;
 }
 
 /** Looks for texts as they are kept. */

@@ -8,10 +8,7 @@ import { keyPlace } from './keyring.ts';
 const pageSize = 500;
 
 type Parts = {
-  readonly vault: Pick<
-    Vault,
-    'keysAfter' | 'rewrapKeys' | 'secrets' | 'rewrapSecrets' | 'scrub'
-  >;
+  readonly vault: Pick<Vault, 'keysAfter' | 'rewrapKeys' | 'secrets' | 'rewrapSecrets' | 'scrub'>;
   readonly keyEncryption: KeyEncryption;
 };
 
@@ -41,19 +38,22 @@ export function createKeyRotation({ vault, keyEncryption }: Parts): KeyRotation 
   async function keysAfter(personId: string): Promise<readonly Wrapped[]> {
     const keys = await vault.keysAfter(personId, pageSize);
     return keys.map((key) => {
-      return { id: key.personId, wrapped: key.wrappedKey, place: keyPlace(key.personId, key.keyId) };
+      return {
+        id: key.personId,
+        wrapped: key.wrappedKey,
+        place: keyPlace(key.personId, key.keyId),
+      };
     });
   }
 
   return {
     keyId: keyEncryption.currentId,
-    async rotate(onProgress: (done: number) => void): Promise<Rotated> {
+    async rotate(): Promise<Rotated> {
       let total = await rotatePart(await secrets(), vault.rewrapSecrets);
       let last = '';
       for (;;) {
         const page = await keysAfter(last);
         total = sum(total, await rotatePart(page, vault.rewrapKeys));
-        onProgress(total.wrapped + total.unchanged);
         if (page.length < pageSize) break;
         last = page.at(-1)!.id;
       }

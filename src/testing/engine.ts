@@ -6,8 +6,10 @@ import type { TestDatabase } from './postgres.ts';
 
 export type Engine = Config['database']['engine'];
 
-export const engine: Engine =
-  process.env['TEST_ENGINE'] === 'postgres' ? 'postgres' : 'sqlite';
+export const engine: Engine = process.env['TEST_ENGINE'] === 'postgres' ? 'postgres' : 'sqlite';
+
+/** What an engine says of a table that is gone. */
+export const missingTable = /no such table|does not exist/;
 
 export type Store = 'log' | 'vault' | 'read-model';
 
@@ -17,6 +19,8 @@ export type Place = {
   readonly databaseUrl: string;
   /** Runs a statement on a store behind the back of the server, and answers its rows. */
   readonly run: (store: Store, statement: string) => Promise<readonly Record<string, unknown>[]>;
+  /** Keeps everybody from appending until the function that it answers is called. */
+  readonly holdLog: () => Promise<() => Promise<void>>;
   readonly remove: () => Promise<void>;
 };
 
@@ -35,10 +39,16 @@ function sqlitePlace(directory: string): Place {
     async run(store, statement) {
       const file = new Database(join(directory, `${store}.db`));
       try {
+        file.run('PRAGMA busy_timeout = 5000');
         return file.query<Record<string, unknown>, []>(statement).all();
       } finally {
         file.close();
       }
+    },
+    async holdLog() {
+      const file = new Database(join(directory, 'log.db'));
+      file.run('BEGIN IMMEDIATE');
+      return async () => file.close();
     },
     async remove() {},
   };
@@ -61,6 +71,21 @@ async function postgresPlace(directory: string): Promise<Place> {
       } finally {
         await sql.end();
       }
+    },
+    async holdLog() {
+      const sql = postgres(url, { max: 1, onnotice() {} });
+      const [held, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const holding = sql.begin(async (transaction) => {
+        await transaction`LOCK TABLE log.head IN EXCLUSIVE MODE`;
+        held.resolve();
+        await letGo.promise;
+      });
+      await held.promise;
+      return async () => {
+        letGo.resolve();
+        await holding;
+        await sql.end();
+      };
     },
     async remove() {
       databases.delete(directory);

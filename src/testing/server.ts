@@ -33,6 +33,7 @@ export async function startServer(
     directory: dataDirectory,
     /** Runs a statement on a store behind the server's back, and answers its rows. */
     run: place.run,
+    holdLog: place.holdLog,
     application,
     anonymous: createClient(url),
     /** Waits until everything in the log has been reacted to, and answers the log's head. */
@@ -100,7 +101,7 @@ export async function promote(
   const context = { actorId: 'test', correlationId: 'test', causationId: 'test' };
   const outcome = await commands.users(userId, { type: 'ChangeUserRole', userId, role }, context);
   if (!outcome.ok) throw new Error(`Promoting failed: ${outcome.rejection}`);
-  noteRole(userId, role);
+  noteRole(userId, role, outcome.position);
   return await signIn(server.url, email);
 }
 

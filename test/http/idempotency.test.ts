@@ -1,6 +1,4 @@
-import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { join } from 'node:path';
 import { userStream } from '../../src/events/users.ts';
 import {
   promote,
@@ -142,10 +140,7 @@ describe('a key that was used', () => {
     const json = { email: newEmail(), name: 'Ada', password: testPassword };
     const command = { route: 'POST /auth/register', key } as const;
     const first = await post({ ...command, json });
-    const vault = new Database(join(server.directory, 'vault.db'));
-    vault.run('PRAGMA busy_timeout = 5000');
-    vault.run('DELETE FROM answers');
-    vault.close();
+    await server.run('vault', 'DELETE FROM answers');
     const other = await post({ ...command, json: { ...json, email: newEmail(), name: 'Eve' } });
     expect(await other.clone().text()).not.toContain(json.email);
     await expectProblem(other, 422, 'IDEMPOTENCY_KEY_REUSED');

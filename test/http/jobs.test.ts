@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
-import { Database } from 'bun:sqlite';
-import { join } from 'node:path';
 import { until } from '../../src/testing/job-engines.ts';
 import { type MailServer, startMailServer } from '../../src/testing/mail-server.ts';
 import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
 import { watchAnswers } from './declared.ts';
-import { eventually, expectProblem, send } from './requests.ts';
+import { expectProblem, send } from './requests.ts';
 
 const answers = watchAnswers();
 let mailServer: MailServer;
@@ -153,35 +151,6 @@ describe('retrying a job', () => {
 
   test('with an id that none can have is refused', async () => {
     await expectProblem(await retry('x'.repeat(201)), 422, 'VALIDATION_ERROR');
-  });
-});
-
-describe('a queue that fails', () => {
-  /** Takes the table away until `/ready` tells; gives it back when that was asked for. */
-  async function failing(meanwhile: () => Promise<unknown>) {
-    const file = new Database(join(server.directory, 'jobs.db'));
-    file.run('ALTER TABLE jobs RENAME TO elsewhere');
-    await meanwhile();
-    const ready = () => send(server.url, 'GET /ready');
-    const red = await eventually(ready, ({ status }) => status === 503);
-    const { checks } = (await red.json()) as { readonly checks: readonly object[] };
-    expect(checks).toContainEqual({
-      name: 'jobs',
-      ok: false,
-      message: expect.stringContaining('no such table'),
-    });
-    file.run('ALTER TABLE elsewhere RENAME TO jobs');
-    file.close();
-    await eventually(ready, ({ status }) => status === 200);
-  }
-
-  test('turns /ready red, though nothing happens', () => failing(async () => {}));
-
-  test('holds nothing up, and does in the end what it was to do', async () => {
-    let email = '';
-    await failing(async () => ({ email } = await signUp(server.url)));
-    await server.effectsSettled();
-    expect(mailServer.delivered.filter(({ to }) => to.includes(email))).toHaveLength(1);
   });
 });
 

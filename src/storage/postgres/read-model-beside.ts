@@ -117,7 +117,8 @@ export async function dropUnfinishedRebuilds(sql: Client, live: string): Promise
   for (const schema of await schemasBeginning(sql, `${live}_rebuild_`)) {
     const family = schema.slice(0, schema.lastIndexOf('_'));
     await sql.begin(async (transaction) => {
-      if (await tryLock(transaction, family)) await transaction.unsafe(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
+      if (await tryLock(transaction, family))
+        await transaction.unsafe(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
       else areGone = false;
     });
   }

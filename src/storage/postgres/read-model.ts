@@ -70,7 +70,8 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
     const { text, values } = statementOf(schema, group);
     const { count } = await transaction.unsafe(text, [...values], { prepare: true });
     const [first] = group.rows;
-    if (count < group.rows.length && group.kind !== 'erase') throw new NoSuchRow(group.table.name, first!.key);
+    if (count < group.rows.length && group.kind !== 'erase')
+      throw new NoSuchRow(group.table.name, first!.key);
   }
 
   function advance(transaction: Transaction, batch: ProjectionBatch) {

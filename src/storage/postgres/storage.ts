@@ -16,6 +16,8 @@ import { createVault } from './vault.ts';
 
 const connectionsMax = 10;
 const closeTimeoutSeconds = 5;
+/** Longer than other nodes ever hold the log: an operator does. */
+const lockTimeoutMs = 5_000;
 
 export type PostgresStorage = {
   readonly log: EventLog;
@@ -44,7 +46,7 @@ export async function openPostgresStorage(url: string): Promise<PostgresStorage>
 async function open(url: string): Promise<PostgresStorage> {
   await migrateSchemas(url);
   const sql = openClient(url, { max: connectionsMax });
-  const writing = openClient(url, { max: 1 });
+  const writing = openClient(url, { max: 1, connection: { lock_timeout: lockTimeoutMs } });
   const close = () =>
     Promise.all([sql, writing].map((one) => one.end({ timeout: closeTimeoutSeconds })));
   try {

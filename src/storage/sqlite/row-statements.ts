@@ -74,7 +74,9 @@ export function rowStatements(database: Database) {
           .toSQL();
       case 'erase': {
         const { values, key } = change;
-        return describe(values ? { kind: 'patch', table, key, values } : { kind: 'remove', table, key });
+        return describe(
+          values ? { kind: 'patch', table, key, values } : { kind: 'remove', table, key },
+        );
       }
     }
   }

@@ -46,8 +46,6 @@ class WalInUse extends Error {
 
 /** @throws WalInUse */
 function emptyWal(database: Database): void {
-  const outcome = database
-    .query<{ busy: number }, []>('PRAGMA wal_checkpoint(TRUNCATE)')
-    .get();
+  const outcome = database.query<{ busy: number }, []>('PRAGMA wal_checkpoint(TRUNCATE)').get();
   if (outcome?.busy !== 0) throw new WalInUse(database.filename);
 }

@@ -105,9 +105,7 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
   const secret = database.query<{ wrapped: string }, [string]>(
     'SELECT wrapped FROM secrets WHERE name = ?',
   );
-  const setErased = database.query(
-    'INSERT OR REPLACE INTO erasures (id, through) VALUES (1, ?)',
-  );
+  const setErased = database.query('INSERT OR REPLACE INTO erasures (id, through) VALUES (1, ?)');
   const pruneAnswers = database.query('DELETE FROM answers WHERE expires_at < ?');
   const pruneSessions = database.query('DELETE FROM sessions WHERE expires_at < ?');
   return {
@@ -155,9 +153,7 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
 }
 
 function rewraps(database: Database, needScrub: () => void): Rewraps {
-  const key = database.query(
-    'UPDATE persons SET wrapped_key = ? WHERE id = ? AND wrapped_key = ?',
-  );
+  const key = database.query('UPDATE persons SET wrapped_key = ? WHERE id = ? AND wrapped_key = ?');
   const secret = database.query('UPDATE secrets SET wrapped = ? WHERE name = ? AND wrapped = ?');
   const runAll = (statement: typeof key, all: readonly Rewrap[]) => {
     for (const { id, from, to } of all) statement.run(to, id, from);
