@@ -72,8 +72,7 @@ export async function createApplication(config: Config, logger: Logger) {
   });
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
   const isShared = nodes !== undefined;
-  const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
-  const commands = createMeasuredCommands(meters, { store, digest, isShared, states });
+  const { commands, states } = createMeasuredCommands(meters, { store, digest, isShared });
 
   const { closeReads, ...opened } = await openReadsAndJobs(config, secrets, storage, logger);
   const { readSide, freshness } = opened;
@@ -82,19 +81,13 @@ export async function createApplication(config: Config, logger: Logger) {
   const shared = openSharedSide({ ...common, log: watchedLog, wake: () => othersAppended() });
   const followers = await createFollowers({ ...storage, ...common, leases: nodes?.leases });
 
-  const keys = { keyring, keyEncryption };
-  const accounts = await openAccounts({ ...common, ...keys, log, vault, secrets, forget });
+  const memory = { states, feed: () => live.feed };
+  const accounts = await openAccounts({ ...storage, ...common, keyEncryption, secrets, memory });
   const access = createAccess({ ...accounts, tickets });
   const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
   const others = nodes && (await followOtherNodes({ ...storage, ...common, ...accounts }));
 
   await addRecentChanges(store, accounts);
-
-  /** What is remembered of people: somebody has been erased. */
-  function forget() {
-    states.clear();
-    live.feed.forget();
-  }
 
   /** Another node has appended something, as far as a hint can tell. */
   function othersAppended() {
@@ -219,19 +212,16 @@ async function openReadsAndJobs(config: Config, secrets: Secrets, stores: Stores
   return { ...reads, jobs };
 }
 
-type States = LRUCache<StreamName, Folded<unknown>>;
-
 /** The commands, with a cache of the states they decide on. */
 function createMeasuredCommands(
   meters: Meters,
-  {
-    states,
-    ...parts
-  }: Pick<CommandHandlerParts, 'store' | 'digest' | 'isShared'> & { readonly states: States },
-): Commands {
+  parts: Pick<CommandHandlerParts, 'store' | 'digest' | 'isShared'>,
+) {
+  const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const cache = meters.caches.watch('states', states);
   const store = meters.log.watchStore(parts.store);
-  return meters.commands.watch(createCommands({ ...parts, store, cache, clock, newId }));
+  const commands: Commands = createCommands({ ...parts, store, cache, clock, newId });
+  return { commands: meters.commands.watch(commands), states };
 }
 
 type AccountParts = {
@@ -241,13 +231,16 @@ type AccountParts = {
   readonly keyring: Keyring;
   readonly keyEncryption: KeyEncryption;
   readonly secrets: Secrets;
-  /** Drops whatever else this process remembers of people. */
-  readonly forget: () => void;
+  /** What else this process remembers of people. */
+  readonly memory: {
+    readonly states: Pick<LRUCache<StreamName, Folded<unknown>>, 'clear'>;
+    readonly feed: () => { readonly forget: () => void };
+  };
 };
 
 /** How people come in, and go. */
 async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts }: AccountParts) {
-  const { log, keyring } = parts;
+  const { log, keyring, memory } = parts;
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
   const recentRoles = createRecentRoles<Role>();
   const recentlyErased = new Set<string>();
@@ -261,7 +254,8 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
     forget(personId) {
       recentlyErased.add(personId);
       keyring.forget(personId);
-      parts.forget();
+      memory.states.clear();
+      memory.feed().forget();
     },
   });
   return {

@@ -172,16 +172,10 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
    */
   async function firstOutcome(stream: StreamName, { commandId, fingerprint }: CommandContext) {
     if (commandId === undefined) return undefined;
-    const writes = [{ stream, expected: never, events: [] }];
-    const time = parts.clock.now();
     const outcome = await store.append({
-      commandId,
-      fingerprint: fingerprint ?? null,
-      writes,
-      take: [],
-      release: [],
-      meta: '{}',
-      time,
+      ...nothingBut({ commandId, fingerprint: fingerprint ?? null }),
+      writes: [{ stream, expected: never, events: [] }],
+      time: parts.clock.now(),
     });
     if (!outcome.ok && outcome.reason === 'command-reused') throw new CommandIdReused();
     return outcome.ok ? repeated(outcome) : undefined;
@@ -196,6 +190,10 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
     /** What is remembered, which may be an old state where others append too; else what the log holds. */
     recall: async (id: string) => remembered(streamOf(id)) ?? (await load(streamOf(id))),
   });
+}
+
+function nothingBut(identity: Pick<Append, 'commandId' | 'fingerprint'>) {
+  return { ...identity, take: [], release: [], meta: '{}' };
 }
 
 const stale = { ok: false, rejection: 'stale' } as const;
