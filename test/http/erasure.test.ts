@@ -155,7 +155,7 @@ describe('an admin who erases somebody', () => {
     await expectProblem(await erase(crypto.randomUUID()), 404, 'NOT_FOUND');
     const token = ada.accessToken;
     await expectProblem(await send(server.url, 'GET /profile', { token }), 401, 'UNAUTHORIZED');
-    const search = `GET /admin/users?search=${encodeURIComponent(ada.email)}`;
+    const search = `GET /admin/users?search=${encodeURIComponent(ada.email)}` as const;
     const found = await send(server.url, search, { token: admin.accessToken });
     expect(await found.json()).toMatchObject({ data: [], total: 0 });
     const json = { role: 'moderator' };

@@ -1,6 +1,7 @@
 // What is open, and what was opened before: nobody is shown any more what was erased.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { promote, signIn, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
+import type { signIn } from '../../src/testing/server.ts';
+import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
 import { openChat, openEventStream } from '../../src/testing/streams.ts';
 import { positionOf, send } from '../http/requests.ts';
 

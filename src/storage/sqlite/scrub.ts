@@ -1,9 +1,10 @@
 // Overwriting what was deleted. `secure_delete` clears the place where a row stood, but not the copies that stay in
 // the gaps of pages when rows move to others; only VACUUM writes every page anew. That takes as long as the
-// file is large, so it is done at most a small part of the time, and a mark in the file keeps that it is due.
+// file is large, so it is done a small part of the time at most, and a mark in the file keeps that it is due.
 import type { Database } from 'bun:sqlite';
 
-/** After a pass that took a second, the next one comes no sooner than a minute later. */
+/** A pass over a small file holds nobody up; what is longer is made up for by a rest. */
+const passMsUsual = 500;
 const restsFor = 60;
 
 const isDue = 1;
@@ -20,17 +21,17 @@ export function createScrub(database: Database, removeCopies: () => boolean = ()
     /** Within the transaction that deletes, so that a crash does not lose it. */
     need: () => void database.run(`PRAGMA user_version = ${isDue}`),
 
-    /** Does what is due, unless the last pass was too short a time ago. Readers go on meanwhile. */
+    /** Does what is due, or a part of it when the last pass was long and not long ago. Readers go on meanwhile. */
     run(): void {
       if (mark.get()?.user_version !== isDue) return;
       const startedAt = performance.now();
-      if (startedAt < restsUntil) return;
+      if (startedAt < restsUntil) return emptyWal(database);
       const areCopiesGone = removeCopies();
       database.run('VACUUM');
       emptyWal(database);
       if (areCopiesGone) database.run(`PRAGMA user_version = ${isDone}`);
       const now = performance.now();
-      restsUntil = now + (now - startedAt) * restsFor;
+      restsUntil = now + Math.max(0, now - startedAt - passMsUsual) * restsFor;
     },
   };
 }
