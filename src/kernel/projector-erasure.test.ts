@@ -73,14 +73,18 @@ describe('erasing somebody of whom an event is parked', () => {
 
   test('does so when the rows, and not the event, are to blame', async () => {
     await side.catchUp();
-    side.run("UPDATE users SET id = 'lost'");
+    side.run(
+      "CREATE TRIGGER refuse BEFORE UPDATE ON users BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    );
     await side.happens(ada, { type: 'UserRenamed', data: { name: 'Later' } });
     await erase();
     await side.catchUp();
     expect(await side.parked()).toEqual([]);
+    expect(side.rowsOf(users)).toEqual([]);
     side.restart();
     await side.catchUp();
     expect(await side.parked()).toEqual([]);
+    expect(side.rowsOf(users)).toEqual([]);
   });
 
   test('leaves a parked message to be made good without its text', async () => {
