@@ -12,7 +12,7 @@ import { createTokenReuse } from './auth/token-reuse.ts';
 import { createCommands, type Commands } from './commands/index.ts';
 import type { Config, Secrets } from './config.ts';
 import { registry } from './events/index.ts';
-import { type Role, UserErased, type UserEvent } from './events/users.ts';
+import { type Role, UserErased, UserRoleChanged } from './events/users.ts';
 import { createFollowers } from './followers.ts';
 import { createAccess } from './http/access.ts';
 import type { Edge } from './http/edge.ts';
@@ -22,6 +22,7 @@ import { createTokens } from './http/tokens.ts';
 import { openImages } from './images.ts';
 import type { Append, AppendOutcome, EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
+import type { EventOf } from './kernel/event.ts';
 import type { CommandHandlerParts, Folded } from './kernel/handle-command.ts';
 import type { Keyring } from './kernel/keyring.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
@@ -340,11 +341,13 @@ async function addRecentChanges(
   { recentRoles, recentlyErased }: Pick<Accounts, 'recentRoles' | 'recentlyErased'>,
 ): Promise<void> {
   const since = new Date(Date.now() - accessTokenSeconds * 1_000).toISOString();
-  for await (const event of store.readBack()) {
-    if (event.time < since) break;
-    const { type, data } = event as unknown as UserEvent;
-    const id = idOf(event.stream);
-    if (type === 'UserErased') recentlyErased.add(id);
-    if (type === 'UserRoleChanged') recentRoles.note(id, data.role, event.position);
+  for await (const stored of store.readBack()) {
+    if (stored.time < since) break;
+    const id = idOf(stored.stream);
+    if (stored.type === UserErased.type) recentlyErased.add(id);
+    if (stored.type !== UserRoleChanged.type) continue;
+    const [event] = await store.registry.decode([stored], store.keyring);
+    const { role } = (event as unknown as EventOf<typeof UserRoleChanged>).data;
+    recentRoles.note(id, role, stored.position);
   }
 }
