@@ -74,7 +74,9 @@ const purse: Decider<Purse, PurseCommand, PurseEvent, 'too-little' | 'name-taken
 const streamOf = streamNamer('purse');
 const context: CommandContext = { actorId: 'ada', correlationId: 'request', causationId: 'click' };
 
-function purses({ remembered = 100 }: { readonly remembered?: number } = {}) {
+type Options = { readonly remembered?: number; readonly isShared?: boolean };
+
+function purses({ remembered = 100, isShared = false }: Options = {}) {
   const memory = createMemoryLog();
   /** What another writer does just before each append, and how often the stream was read. */
   const world = { beforeAppend: async () => {}, reads: 0 };
@@ -95,6 +97,7 @@ function purses({ remembered = 100 }: { readonly remembered?: number } = {}) {
   const parts = {
     store: createEventStore({ log, registry, keyring: keysInMemory().keyring() }),
     cache,
+    isShared,
     clock,
     newId: countingIds(),
     digest: createDigest(Buffer.from('key')),
@@ -413,5 +416,48 @@ describe('the cache of states', () => {
     expect((await handle.load('a')).version).toBe(noEvents);
     await handle('a', { type: 'Spend', amount: 1 }, context);
     expect(cache.size).toBe(0);
+  });
+});
+
+describe('where other processes append, too', () => {
+  const pay = { type: 'Pay', amount: 1 } as const;
+
+  /** A purse that is remembered with 1 in it, and holds 11. */
+  async function outdated() {
+    const all = purses({ isShared: true });
+    await all.handle('a', pay, context);
+    await all.elsewhere('a', 10);
+    return all;
+  }
+
+  test('a refusal is based on what the log holds', async () => {
+    const { handle } = await outdated();
+    const outcome = await handle('a', { type: 'Spend', amount: 5 }, context);
+    expect(outcome).toMatchObject({ ok: true, version: 3, state: { amount: 6 } });
+  });
+
+  test('that there is nothing to do is based on it', async () => {
+    const { handle } = await outdated();
+    const outcome = await handle('a', { type: 'FillTo', amount: 1 }, context);
+    expect(outcome).toMatchObject({ ok: true, version: 2, state: { amount: 11 } });
+  });
+
+  test('that the caller saw an older version is based on it', async () => {
+    const { handle } = await outdated();
+    const seen = { ...context, ifVersion: 2 as Version };
+    expect(await handle('a', pay, seen)).toMatchObject({ ok: true, version: 3 });
+  });
+
+  test('what is loaded is what the log holds, of which only the newer events are read', async () => {
+    const { handle, world } = await outdated();
+    expect(await handle.load('a')).toMatchObject({ version: 2, state: { amount: 11 } });
+    expect(await handle.load('a')).toMatchObject({ version: 2, state: { amount: 11 } });
+    expect(world.reads).toBe(3);
+  });
+
+  test('an append reads nothing more than elsewhere: the log finds out', async () => {
+    const { handle, world } = purses({ isShared: true });
+    for (let command = 0; command < 5; command += 1) await handle('a', pay, context);
+    expect(world.reads).toBe(1);
   });
 });

@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { getTableConfig, type SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Config } from '../config.ts';
 import { registry } from '../events/index.ts';
+import type { Recorded } from '../kernel/event.ts';
 import type { StoredEvent } from '../kernel/event-log.ts';
 import type { RowChange } from '../kernel/projection.ts';
 import { logStart, type Position } from '../kernel/stream.ts';
 import { projections } from '../projections/index.ts';
 import { createKeyEncryption } from '../storage/key-encryption.ts';
 import { createKeyring } from '../storage/keyring.ts';
+import { openClient } from '../storage/postgres/connection.ts';
 import { openLogReader } from '../storage/sqlite/event-log.ts';
 import { openVaultReader } from '../storage/sqlite/vault-reader.ts';
 
@@ -42,6 +44,41 @@ export function dumpReadModels(directory: string): Dump {
   }
 }
 
+/** The same of a database, from one snapshot. */
+export async function dumpDatabase(url: string): Promise<Dump> {
+  const sql = openClient(url, { max: 1, connection: { search_path: 'read_model' } });
+  try {
+    return await sql.begin('isolation level repeatable read', async (transaction) => {
+      const tables: [string, Row[]][] = [];
+      for (const name of tableNames) {
+        const rows = await transaction<Row[]>`SELECT * FROM ${sql(name)}`;
+        tables.push([name, rows.map((row) => flagsAsNumbers(withoutBuild(row)))]);
+      }
+      return toDump(tables);
+    });
+  } finally {
+    await sql.end();
+  }
+}
+
+const tableNames = [
+  'checkpoints',
+  'parked_events',
+  ...projections.flatMap(({ tables }) =>
+    tables.map((table) => getTableConfig(table as SQLiteTable).name),
+  ),
+];
+
+/** SQLite keeps flags as numbers. */
+function flagsAsNumbers(row: Row): Row {
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => [
+      column,
+      typeof value === 'boolean' ? Number(value) : value,
+    ]),
+  );
+}
+
 /** The name of a build is made at random. */
 export function withoutBuild(row: Row): Row {
   return Object.fromEntries(Object.entries(row).filter(([column]) => column !== 'build'));
@@ -63,6 +100,11 @@ export async function foldReadModels(directory: string): Promise<Dump> {
   const keyring = createKeyring(vault, createKeyEncryption(secretsOf(directory).crypto));
   const events = await registry.decode(stored, keyring);
   vault.close();
+  return foldEvents(events);
+}
+
+/** The rows that these events make, which are all that there are. */
+export function foldEvents(events: readonly Recorded[]): Dump {
   const rows = memoryRows();
   for (const event of events) {
     for (const { changesOf } of projections) changesOf(event).forEach(rows.apply);

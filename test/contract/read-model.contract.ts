@@ -245,6 +245,16 @@ export function readModelContract(engine: string, open: () => Promise<OpenedRead
       expect(await buildOf('users')).not.toBe(first);
     });
 
+    test('a batch that goes on with other rows than are there is refused', async () => {
+      const build = await buildOf('products');
+      await apply({ ...batch(0, 3), build });
+      const other = { ...batch(3, 4, step(4, product('mug'))), build: 'another making' };
+      const error = await apply(other).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(CheckpointMoved);
+      expect(await positions()).toEqual({ products: 3, users: 0 });
+      expect(await names()).toEqual([]);
+    });
+
     test('parked events come and go with the batch that says so', async () => {
       const { parked } = opened.readModel;
       await apply({ ...batch(0, 5), parked: [parkedAt(5), parkedAt(2)] });

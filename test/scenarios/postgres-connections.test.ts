@@ -173,3 +173,42 @@ async function waiting(sql: postgres.Sql, count: number) {
     if (rows.length >= count) return;
   }
 }
+
+describe('a pool whose connections are cut', () => {
+  test('answers every query, or says that it failed', async () => {
+    const random = seededRandom('cut pools');
+    const sql = openClient(database.url, { max: 10 });
+    let answered = 0;
+    let failed = 0;
+    let cuts = 0;
+    const isEnough = () => cuts >= 100;
+    const asking = async (ask: () => Promise<unknown>) => {
+      while (!isEnough()) {
+        await ask().then(
+          () => (answered += 1),
+          () => (failed += 1),
+        );
+        await Bun.sleep(random.between(0, 5));
+      }
+    };
+    const transaction = () =>
+      sql.begin(async (inner) => {
+        await inner`SELECT 1`;
+        await Bun.sleep(1);
+        await inner`SELECT ${cuts}::int`;
+      });
+    const kinds = [() => sql`SELECT 1`, () => sql`SELECT ${cuts}::int`, transaction];
+    const running = Array.from({ length: 30 }, (_, index) => asking(kinds[index % 3]!));
+    while (!isEnough()) {
+      await Bun.sleep(random.between(1, 60));
+      const { length } = await admin`
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < 0.3`;
+      cuts += length;
+    }
+    await Promise.all(running);
+    expect(answered).toBeGreaterThan(failed);
+    expect(failed).toBeGreaterThan(0);
+    await sql.end();
+  });
+});

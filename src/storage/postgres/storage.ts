@@ -2,7 +2,7 @@ import type { EventLog } from '../../kernel/event-log.ts';
 import type { FollowerCheckpoints } from '../../kernel/follower-checkpoints.ts';
 import type { Leases } from '../../kernel/lease.ts';
 import type { Vault } from '../../kernel/vault.ts';
-import { type Client, openClient, openingFailure } from './connection.ts';
+import { type Client, openClient, openingFailure, patiently } from './connection.ts';
 import { createLogReader } from './event-log.ts';
 import { createFollowerCheckpoints } from './follower-checkpoints.ts';
 import { createLeases } from './leases.ts';
@@ -37,7 +37,7 @@ export type PostgresStorage = {
  */
 export async function openPostgresStorage(url: string): Promise<PostgresStorage> {
   try {
-    return await open(url);
+    return await patiently(() => open(url));
   } catch (error) {
     throw openingFailure(error, url);
   }

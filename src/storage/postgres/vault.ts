@@ -1,5 +1,6 @@
 // The vault in PostgreSQL, for any number of nodes at once. A condition is part of the statement that acts on
-// it: whoever waits for another's commit judges it anew by what that has left.
+// it: whoever waits for another's commit judges it anew by what that has left. What is harmless to repeat is
+// repeated for some seconds while the server is away.
 import type {
   KeptAnswer,
   NewPerson,
@@ -12,7 +13,7 @@ import type {
   Verified,
 } from '../../kernel/vault.ts';
 import type { Position } from '../../kernel/stream.ts';
-import type { Client } from './connection.ts';
+import { type Client, patiently } from './connection.ts';
 import { createVaultReader } from './vault-reader.ts';
 
 export function createVault(sql: Client): Vault {
@@ -38,10 +39,12 @@ function persons(sql: Client) {
         VALUES (${personId}, ${passwordHash}, ${at})`;
     },
     async confirmPerson(personId: string) {
-      await sql`UPDATE vault.persons SET is_confirmed = true WHERE id = ${personId}`;
+      await patiently(
+        () => sql`UPDATE vault.persons SET is_confirmed = true WHERE id = ${personId}`,
+      );
     },
     async removePerson(personId: string) {
-      await sql`DELETE FROM vault.persons WHERE id = ${personId}`;
+      await patiently(() => sql`DELETE FROM vault.persons WHERE id = ${personId}`);
     },
     changePassword: ({
       personId,
@@ -93,7 +96,10 @@ function sessions(sql: Client) {
       return reused ? { outcome: 'reused', personId: reused.personId } : { outcome: 'unknown' };
     },
     async endSession(id: string, at: string) {
-      await sql`UPDATE vault.sessions SET ended_at = ${at} WHERE id = ${id} AND ended_at IS NULL`;
+      await patiently(
+        () => sql`
+          UPDATE vault.sessions SET ended_at = ${at} WHERE id = ${id} AND ended_at IS NULL`,
+      );
     },
   };
 }
@@ -101,19 +107,24 @@ function sessions(sql: Client) {
 function keeping(sql: Client) {
   return {
     async keepAnswer({ commandId, personId, requestDigest, sealed, expiresAt }: KeptAnswer) {
-      await sql`
-        WITH person AS (SELECT id FROM vault.persons WHERE id = ${personId} FOR KEY SHARE)
-        INSERT INTO vault.answers (command_id, person_id, request_digest, sealed, expires_at)
-        SELECT ${commandId}, ${personId}, ${requestDigest}, ${sealed}, ${expiresAt}
-        WHERE ${personId}::text IS NULL OR EXISTS (SELECT FROM person)
-        ON CONFLICT (command_id) DO NOTHING`;
+      await patiently(
+        () => sql`
+          WITH person AS (SELECT id FROM vault.persons WHERE id = ${personId} FOR KEY SHARE)
+          INSERT INTO vault.answers (command_id, person_id, request_digest, sealed, expires_at)
+          SELECT ${commandId}, ${personId}, ${requestDigest}, ${sealed}, ${expiresAt}
+          WHERE ${personId}::text IS NULL OR EXISTS (SELECT FROM person)
+          ON CONFLICT (command_id) DO NOTHING`,
+      );
     },
     async secret(name: string, proposed: string): Promise<string> {
-      await sql`
-        INSERT INTO vault.secrets (name, wrapped) VALUES (${name}, ${proposed})
-        ON CONFLICT (name) DO NOTHING`;
-      const [kept] = await sql<{ wrapped: string }[]>`
-        SELECT wrapped FROM vault.secrets WHERE name = ${name}`;
+      await patiently(
+        () => sql`
+          INSERT INTO vault.secrets (name, wrapped) VALUES (${name}, ${proposed})
+          ON CONFLICT (name) DO NOTHING`,
+      );
+      const [kept] = await patiently(
+        () => sql<{ wrapped: string }[]>`SELECT wrapped FROM vault.secrets WHERE name = ${name}`,
+      );
       return kept!.wrapped;
     },
     async prune(now: string) {
