@@ -195,6 +195,31 @@ describe('those who follow on different nodes', () => {
   });
 });
 
+describe('who is in a room', () => {
+  test('shows on every node, without Redis', async () => {
+    const room = newRoom();
+    const [ada, bob] = [await signUp(one.url), await signUp(other.url)];
+    const adas = openChat(one.url, { room, token: ada.accessToken });
+    await adas.opened;
+    const bobs = openChat(other.url, { room, token: bob.accessToken });
+    const both = [ada.user.id, bob.user.id].toSorted().join();
+    const sees = (chat: typeof adas, ids: string) =>
+      chat.until(
+        () =>
+          chat
+            .of('presence')
+            .at(-1)
+            ?.users?.map(({ id }) => id)
+            .toSorted()
+            .join() === ids,
+      );
+    await Promise.all([sees(adas, both), sees(bobs, both)]);
+    await adas.leave();
+    await sees(bobs, bob.user.id);
+    await bobs.leave();
+  });
+});
+
 describe('a rebuild on one node', () => {
   test('is not begun beside the same on another', async () => {
     const { accessToken: token } = admin;
