@@ -1,3 +1,4 @@
+import { logStart, type Position } from '../../kernel/stream.ts';
 import type {
   KeptAnswer,
   LiveSession,
@@ -19,6 +20,9 @@ type VaultReads = Pick<
   | 'sessionsEndedSince'
   | 'reusedSessions'
   | 'answerTo'
+  | 'erasedThrough'
+  | 'keysAfter'
+  | 'secrets'
 >;
 
 /** The reading half of the vault; each call sees the newest commit. */
@@ -30,6 +34,13 @@ export function openVaultReader(file: string) {
   );
   const keyOf = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE id = ?`);
   const keyById = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE key_id = ?`);
+  const keysAfter = database.query<WrappedKey, [string, number]>(
+    `${wrappedKey} WHERE id > ? ORDER BY id LIMIT ?`,
+  );
+  const secrets = database.query<{ name: string; wrapped: string }, []>(
+    'SELECT name, wrapped FROM secrets ORDER BY name',
+  );
+  const erased = database.query<{ through: Position }, []>('SELECT through FROM erasures');
   const passwordHash = database.query<{ hash: string }, [string]>(
     'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
   );
@@ -65,6 +76,9 @@ export function openVaultReader(file: string) {
     sessionsEndedSince: async (time) => ended.all(time).map(({ id }) => id),
     reusedSessions: async () => reused.all(),
     answerTo: async (commandId) => answer.get(commandId) ?? undefined,
+    erasedThrough: async () => erased.get()?.through ?? logStart,
+    keysAfter: async (personId, limit) => keysAfter.all(personId, limit),
+    secrets: async () => secrets.all(),
     close: () => database.close(),
   } satisfies VaultReads & { close: () => void };
 }
