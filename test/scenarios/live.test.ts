@@ -6,7 +6,7 @@ import { signUpActors } from '../../src/testing/actors.ts';
 import { createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { readLog } from '../../src/testing/rows.ts';
-import { signUp, spawnServer, startServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { signUp, spawnServer, startServer, temporaryPlace } from '../../src/testing/server.ts';
 import {
   type ChatFrame,
   openChat,
@@ -16,7 +16,7 @@ import {
 
 setDefaultTimeout(120_000);
 
-const temporary = temporaryDirectory();
+const temporary = temporaryPlace();
 const directory = temporary.path;
 const random = seededRandom('live');
 let server: Awaited<ReturnType<typeof spawnServer>>;
@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server.child.kill('SIGTERM');
   expect(await server.child.exited).toBe(0);
-  temporary.remove();
+  await temporary.remove();
 });
 
 const headOf = async () => (await readLog(directory)).length;
