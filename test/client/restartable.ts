@@ -1,8 +1,8 @@
-import { startServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { startServer, temporaryPlace } from '../../src/testing/server.ts';
 
 /** A server that comes back at the same address, and then takes none of its earlier access tokens. */
 export async function startRestartable() {
-  const directory = temporaryDirectory();
+  const directory = temporaryPlace();
   let starts = 0;
   let port = 0;
 
@@ -29,7 +29,7 @@ export async function startRestartable() {
     },
     async stop() {
       await server.stop();
-      directory.remove();
+      await directory.remove();
     },
   };
 }
