@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { placeOf } from './engine.ts';
 
-const runMsMax = 30_000;
+const runMsMax = 60_000;
 
 const cli = join(import.meta.dir, '../cli.ts');
 

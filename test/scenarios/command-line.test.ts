@@ -15,7 +15,7 @@ import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/
 import { signIn, signUp, spawnServer, temporaryPlace } from '../../src/testing/server.ts';
 import { eventually } from '../http/requests.ts';
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const email = 'root@example.com';
 const password = 'a long enough password';

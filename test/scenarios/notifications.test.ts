@@ -3,14 +3,14 @@ import { createClient } from '../../src/client/index.ts';
 import type { StoredEvent } from '../../src/kernel/event-log.ts';
 import { idOf } from '../../src/kernel/stream.ts';
 import { caughtUp, reactedToAll, signUpActors } from '../../src/testing/actors.ts';
-import { placeOf } from '../../src/testing/engine.ts';
+import { engine, placeOf } from '../../src/testing/engine.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
 import { spawnServer, temporaryPlace } from '../../src/testing/server.ts';
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
-const rounds = 12;
+const rounds = engine === 'postgres' ? 6 : 12;
 const clients = 8;
 const postedMax = 120;
 

@@ -6,7 +6,7 @@ import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
 import { spawnServer, temporaryPlace } from '../../src/testing/server.ts';
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 let temporary: ReturnType<typeof temporaryPlace>;
 let children: Bun.Subprocess[] = [];

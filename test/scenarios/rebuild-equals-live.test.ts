@@ -15,9 +15,9 @@ import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/
 import { signIn, spawnServer, temporaryPlace } from '../../src/testing/server.ts';
 import { send } from '../http/requests.ts';
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(180_000);
 
-const commandCount = 10_000;
+const commandCount = engine === 'postgres' ? 4_000 : 10_000;
 const names = projections.map(({ name }) => name);
 const tablesOf = (name: string) =>
   projections
@@ -128,7 +128,7 @@ describe(`after ${commandCount} mixed commands`, () => {
       ['checkpoints', 'parked_events', ...names.flatMap(tablesOf)].toSorted(),
     );
     expect(dump).toContainKeys(['users', 'products', 'messages']);
-    expect(dump['products']!.length).toBeGreaterThan(500);
+    expect(dump['products']!.length).toBeGreaterThan(commandCount / 20);
     await expectEqualToFold();
   });
 
@@ -198,23 +198,19 @@ describe(`after ${commandCount} mixed commands`, () => {
     expect(contradictions(record, await readLog(directory))).toEqual([]);
   });
 
-  test.each(names)(
-    'POST /admin/projections/%s/rebuild under load',
-    async (name) => {
-      const url = server?.url ?? (await start());
-      await spoil([name]);
-      const { admin } = createClient(url, { accessToken: () => actors.admin.accessToken });
-      expect((await admin.projections({ name }).rebuild.post()).status).toBe(202);
-      const isRebuilding = async () => {
-        const { data } = await admin.projections.get();
-        return data!.data.some(({ status }) => status === 'rebuilding');
-      };
-      while (await isRebuilding()) await run(url, 20, 4);
-      await waitForHead(url);
-      await expectEqualToFold();
-    },
-    60_000,
-  );
+  test.each(names)('POST /admin/projections/%s/rebuild under load', async (name) => {
+    const url = server?.url ?? (await start());
+    await spoil([name]);
+    const { admin } = createClient(url, { accessToken: () => actors.admin.accessToken });
+    expect((await admin.projections({ name }).rebuild.post()).status).toBe(202);
+    const isRebuilding = async () => {
+      const { data } = await admin.projections.get();
+      return data!.data.some(({ status }) => status === 'rebuilding');
+    };
+    while (await isRebuilding()) await run(url, 20, 4);
+    await waitForHead(url);
+    await expectEqualToFold();
+  });
 });
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
