@@ -5,11 +5,13 @@ import { createApplication } from '../app.ts';
 import { createClient } from '../client/index.ts';
 import { type Config, readConfig } from '../config.ts';
 import { temporaryDirectory } from './directory.ts';
-import { placeOf } from './engine.ts';
+import { placeOf, temporaryPlace } from './engine.ts';
 
-export { temporaryDirectory };
+export { temporaryDirectory, temporaryPlace };
 
 export const testPassword = 'a long enough password';
+
+const cli = join(import.meta.dir, '../cli.ts');
 
 export type TestServer = Awaited<ReturnType<typeof startServer>>;
 
@@ -18,7 +20,7 @@ export async function startServer(
   overrides: Partial<Config> & { readonly directory?: string } = {},
 ) {
   const { directory, ...config } = overrides;
-  const own = directory === undefined ? temporaryDirectory() : undefined;
+  const own = directory === undefined ? temporaryPlace() : undefined;
   const dataDirectory = directory ?? own!.path;
   const place = await placeOf(dataDirectory);
   const { database } = place;
@@ -59,8 +61,7 @@ export async function startServer(
     /** Stops the server; its directory goes too, unless it was given. */
     async stop() {
       await application.stop();
-      own?.remove();
-      if (own) await place.remove();
+      await own?.remove();
     },
   };
 }
@@ -107,17 +108,17 @@ export async function promote(
 
 /** The server as a process of its own, as an operator runs it. */
 export async function spawnServer(directory: string, environment: Record<string, string> = {}) {
-  const { databaseUrl } = await placeOf(directory);
-  const child = Bun.spawn([process.execPath, '--no-env-file', 'src/cli.ts', 'start'], {
-    cwd: join(import.meta.dir, '../..'),
+  const place = await placeOf(directory);
+  const child = Bun.spawn([process.execPath, '--no-env-file', cli, 'start'], {
+    cwd: directory,
     env: {
       PATH: process.env['PATH'] ?? '',
       NODE_ENV: 'test',
       HOST: '127.0.0.1',
       PORT: '0',
-      DATABASE_URL: databaseUrl,
       RATE_LIMIT_AUTH: '0',
       RATE_LIMIT_COMMANDS: '0',
+      ...place.environment,
       ...environment,
     },
     stdout: 'pipe',

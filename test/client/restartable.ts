@@ -1,9 +1,9 @@
 import type { Config } from '../../src/config.ts';
-import { startServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { startServer, temporaryPlace } from '../../src/testing/server.ts';
 
 /** A server that comes back at the same address, and then takes none of its earlier access tokens. */
 export async function startRestartable(overrides: Partial<Config> = {}) {
-  const directory = temporaryDirectory();
+  const directory = temporaryPlace();
   let starts = 0;
   let port = 0;
 
@@ -30,7 +30,7 @@ export async function startRestartable(overrides: Partial<Config> = {}) {
     },
     async stop() {
       await server.stop();
-      directory.remove();
+      await directory.remove();
     },
   };
 }

@@ -6,7 +6,7 @@ import {
   signIn,
   signUp,
   startServer,
-  temporaryDirectory,
+  temporaryPlace,
   type TestServer,
   testPassword,
 } from '../../src/testing/server.ts';
@@ -205,7 +205,7 @@ describe('the refresh cookie', () => {
   });
 
   test('used twice is recorded at the next start, if the process died before it was', async () => {
-    const { path: directory, remove } = temporaryDirectory();
+    const { path: directory, remove } = temporaryPlace();
     const first = await startServer({ directory });
     const { cookie, user } = await signUp(first.url);
     await first.stop();
@@ -218,7 +218,7 @@ describe('the refresh cookie', () => {
       expect(types).toEqual(['UserRegistered', 'RefreshTokenReused']);
       await next.stop();
     }
-    remove();
+    await remove();
   });
 
   test('used by five at once lets in one at most', async () => {
@@ -272,7 +272,7 @@ describe('signing out', () => {
   });
 
   test('lasts through a restart; who stayed stays signed in', async () => {
-    const { path: directory, remove } = temporaryDirectory();
+    const { path: directory, remove } = temporaryPlace();
     const before = await startServer({ directory });
     const [gone, stayed] = [await signUp(before.url), await signUp(before.url)];
     await auth('logout', gone.cookie, before.url);
@@ -282,7 +282,7 @@ describe('signing out', () => {
     expect((await profile(stayed.accessToken, after.url)).status).toBe(200);
     expect((await auth('refresh', stayed.cookie, after.url)).status).toBe(200);
     await after.stop();
-    remove();
+    await remove();
   });
 });
 
@@ -301,7 +301,7 @@ describe('changing the password', () => {
 
 describe('rotating the secret', () => {
   test('lets in the tokens of the old one, until it is taken away', async () => {
-    const { path: directory, remove } = temporaryDirectory();
+    const { path: directory, remove } = temporaryPlace();
     const start = (jwt: readonly string[]) =>
       startServer({ directory, secrets: { ...others, jwt } });
     const first = await start([oldSecret]);
@@ -315,7 +315,7 @@ describe('rotating the secret', () => {
     await expectSignedOut(await profile(grace.accessToken, third.url));
     expect((await profile(accessToken, third.url)).status).toBe(200);
     await third.stop();
-    remove();
+    await remove();
   });
 });
 
@@ -375,7 +375,7 @@ describe('a change of role', () => {
   });
 
   test('lasts through a restart, with the old token', async () => {
-    const { path: directory, remove } = temporaryDirectory();
+    const { path: directory, remove } = temporaryPlace();
     const before = await startServer({ directory });
     const grace = await signUp(before.url);
     await promote(before, grace.user.id, grace.email);
@@ -384,7 +384,7 @@ describe('a change of role', () => {
     const response = await send(after.url, 'GET /admin/users', { token: grace.accessToken });
     expect(response.status).toBe(200);
     await after.stop();
-    remove();
+    await remove();
   });
 });
 

@@ -44,8 +44,8 @@ async function stop({ child }: Awaited<ReturnType<typeof start>>) {
 }
 
 async function rotate(crypto: string) {
-  const { databaseUrl: DATABASE_URL } = await placeOf(temporary.path);
-  const environment = { ...secrets(crypto), DATABASE_URL };
+  const { environment: ofPlace } = await placeOf(temporary.path);
+  const environment = { ...ofPlace, ...secrets(crypto) };
   return await runCommand(['keys:rotate'], { directory: temporary.path, environment });
 }
 

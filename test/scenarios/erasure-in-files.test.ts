@@ -131,7 +131,7 @@ async function expectGone(url: string, { email, accessToken, traces, user }: Per
 /** The rows are those that the log makes. */
 async function expectRowsOfTheLog(url: string, token: string) {
   await caughtUp(url, token, await reactedToAll(directory));
-  expect(differences(dumpReadModels(directory), await foldReadModels(directory))).toEqual([]);
+  expect(differences(await dumpReadModels(directory), await foldReadModels(directory))).toEqual([]);
 }
 
 describe('of people who were erased among others', () => {
@@ -160,7 +160,7 @@ describe('of people who were erased among others', () => {
     expect(filesHolding(traces)).toEqual([]);
     for (const one of others) expect(filesHolding(one.traces).length).toBeGreaterThan(5);
     await expectRowsOfTheLog(server.url, admin.accessToken);
-    const before = dumpReadModels(directory);
+    const before = await dumpReadModels(directory);
     await stop(server);
     for (const trace of [...traces, ...others.flatMap((one) => one.traces)])
       expect(server.log().includes(trace)).toBe(false);
@@ -168,7 +168,7 @@ describe('of people who were erased among others', () => {
 
     expect(await runCommand(['verify'], { directory })).toMatchObject({ exitCode: 0 });
     expect(await runCommand(['replay'], { directory })).toMatchObject({ exitCode: 0 });
-    expect(differences(dumpReadModels(directory), before)).toEqual([]);
+    expect(differences(await dumpReadModels(directory), before)).toEqual([]);
     expect(filesHolding(traces)).toEqual([]);
 
     const next = await start();
