@@ -7,8 +7,9 @@ import { help, readArguments, WrongArguments } from './options.ts';
 import { query } from './query.ts';
 import { replay } from './replay.ts';
 import { markdown } from './report.ts';
+import { cachedQuery, scale } from './scale.ts';
 
-const benchmarks = { append, query, replay, sse, ws };
+const benchmarks = { append, query, replay, sse, ws, scale, cache: cachedQuery };
 type Name = keyof typeof benchmarks;
 
 let interruption: Promise<void> | undefined;
@@ -28,7 +29,7 @@ async function main(args: readonly string[]) {
       console.log(help);
       return 0;
     }
-    if (names.includes('append')) await installPeers();
+    await installPeers();
     console.log(await describeMachine(options));
     for (const name of names as readonly Name[]) {
       console.log(`\n${markdown(await benchmarks[name](options))}`);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { benchRoot, host, load, type Server, startServer } from './children.ts';
 import type { LoadResult } from './load-specification.ts';
 import type { BenchOptions } from './options.ts';
-import { productBody, type Refold, request, startRefold } from './refold.ts';
+import { createProducts, type Refold, startRefold } from './refold.ts';
 import type { Report } from './report.ts';
 import { type Measured, measureInRounds } from './rounds.ts';
 
@@ -15,7 +15,7 @@ const bareName = 'bare Elysia, the same bytes';
 /** One product by id, signed in, against a server that only answers the same bytes. */
 export async function query(options: BenchOptions): Promise<Report> {
   const refold = await startRefold(options);
-  const paths = await createProducts(refold);
+  const paths = await createProducts(refold, productCount);
   const bytes = await bodyOf(refold, paths[0]!);
   const bare = await startBareServer(bytes, options);
   const measured = await measureInRounds(
@@ -36,18 +36,6 @@ export async function query(options: BenchOptions): Promise<Report> {
       `Both answer bodies of ${Buffer.byteLength(bytes)} bytes and are sent the same requests.`,
     ],
   };
-}
-
-async function createProducts(refold: Refold) {
-  const paths: string[] = [];
-  for (let index = 0; index < productCount; index++) {
-    const body = productBody('QUERY').replace('{number}', String(index).padStart(10, '0'));
-    const headers = { ...refold.headers, 'Content-Type': 'application/json' };
-    const init = { method: 'POST', headers, body };
-    const { id } = await request<{ id: string }>(refold.server, '/products', init);
-    paths.push(`/products/${id}`);
-  }
-  return paths;
 }
 
 async function bodyOf({ server, headers }: Refold, path: string) {

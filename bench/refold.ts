@@ -71,6 +71,38 @@ export async function signInMany({ port }: Server, count: number): Promise<strin
   return (await Promise.all(all)).map(({ accessToken }) => accessToken);
 }
 
+/** Creates so many products; answers their paths. */
+export async function createProducts(
+  refold: Pick<Refold, 'server' | 'headers'>,
+  count: number,
+): Promise<string[]> {
+  const paths: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const body = productBody('QUERY').replace('{number}', String(index).padStart(10, '0'));
+    const headers = { ...refold.headers, 'Content-Type': 'application/json' };
+    const init = { method: 'POST', headers, body };
+    const { id } = await request<{ id: string }>(refold.server, '/products', init);
+    paths.push(`/products/${id}`);
+  }
+  return paths;
+}
+
+/** Nodes on one database; whoever signed in on the first is known to all. */
+export async function startNodes(
+  count: number,
+  environment: Readonly<Record<string, string>>,
+  options: BenchOptions,
+): Promise<{ readonly servers: readonly Server[]; readonly headers: Refold['headers'] }> {
+  const first = await startRefold(options, { script: refoldScript, extra: environment });
+  const others = Array.from({ length: count - 1 }, () =>
+    startServer(
+      { name: 'refold', script: refoldScript, args: ['start'], environment: first.environment },
+      options,
+    ),
+  );
+  return { servers: [first.server, ...(await Promise.all(others))], headers: first.headers };
+}
+
 async function signIn(port: number, name = 'bench') {
   const server = { port } as Server;
   const credentials = { email: `${name}@example.com`, password: randomText() };

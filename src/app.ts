@@ -75,8 +75,10 @@ export async function createApplication(config: Config, logger: Logger) {
   const { readSide, freshness } = opened;
   const images = openImages({ ...opened, config, digest, logger, head: log.head });
   const common = { ...opened, store, commands, images, config, digest, keyring, newId, logger };
-  const shared = openSharedSide({ ...common, log: watchedLog, wake: () => othersAppended() });
-  const followers = await createFollowers({ ...storage, ...common, leases: nodes?.leases });
+  const ofNodes = { leases: nodes?.leases, broadcast: nodes?.broadcast };
+  const hinted = { ...ofNodes, log: watchedLog, wake: () => othersAppended() };
+  const shared = openSharedSide({ ...common, ...hinted });
+  const followers = await createFollowers({ ...storage, ...common, ...ofNodes });
 
   const accounts = await openAccounts({ commands, vault, keyEncryption, secrets });
   const { sessions, recentRoles, tokens } = accounts;

@@ -53,7 +53,8 @@ function patient(queries: Queries): Queries {
 type Query = (...given: never[]) => Promise<unknown>;
 
 /** @throws StoreTooNew */
-export const migratePostgresRows = (url: string): Promise<void> => migrateReadModel(url, schema);
+export const migratePostgresRows = (url: string): Promise<void> =>
+  patiently(() => migrateReadModel(url, schema));
 
 /**
  * Migrates the read models and opens them for a projector.

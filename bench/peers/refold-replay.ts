@@ -12,6 +12,6 @@ log.close();
 
 const names = projections.map(({ name }) => name);
 const startedAt = performance.now();
-await rebuildReadModels({ directory, cryptoSecrets }, names, () => {});
+await rebuildReadModels({ engine: 'sqlite', directory, cryptoSecrets }, names, { onProgress() {} });
 console.log(JSON.stringify(replayResult(events, (performance.now() - startedAt) / 1000)));
 process.exit(0);

@@ -92,10 +92,13 @@ export function openingFailure(error: unknown, url: string): unknown {
 
 function unavailable(error: unknown, url?: string): DatabaseUnavailable {
   const host = url !== undefined && URL.canParse(url) ? ` at ${new URL(url).host}` : '';
-  const message = error instanceof Error && error.message !== '' ? error.message : codeOf(error);
+  const { cause = error } = error as { readonly cause?: unknown };
+  const message = cause instanceof Error && cause.message !== '' ? cause.message : codeOf(error);
   return new DatabaseUnavailable(`PostgreSQL${host} cannot be used: ${message}.`, { cause: error });
 }
 
+/** Drizzle wraps what its client throws. */
 function codeOf(error: unknown): string {
-  return String((error as { code?: unknown }).code ?? '');
+  const { code, cause } = error as { readonly code?: unknown; readonly cause?: { code?: unknown } };
+  return String(code ?? cause?.code ?? '');
 }

@@ -1,7 +1,7 @@
 // What a thread that projects reads, and how it agrees with the others on who does it.
 import type { EventLog } from '../../kernel/event-log.ts';
 import type { Leases } from '../../kernel/lease.ts';
-import { openClient, openingFailure } from './connection.ts';
+import { openClient, openingFailure, patiently } from './connection.ts';
 import { createLogReader } from './event-log.ts';
 import { createLeases } from './leases.ts';
 import { openSignals, type Signals } from './signals.ts';
@@ -23,6 +23,14 @@ export type PostgresReaders = {
  * @throws DatabaseUnavailable
  */
 export async function openPostgresReaders(url: string): Promise<PostgresReaders> {
+  try {
+    return await patiently(() => open(url));
+  } catch (error) {
+    throw openingFailure(error, url);
+  }
+}
+
+async function open(url: string): Promise<PostgresReaders> {
   const sql = openClient(url, {
     max: connectionsMax,
     connection: { application_name: 'refold projector' },
@@ -41,6 +49,6 @@ export async function openPostgresReaders(url: string): Promise<PostgresReaders>
     };
   } catch (error) {
     await sql.end();
-    throw openingFailure(error, url);
+    throw error;
   }
 }
