@@ -7,6 +7,7 @@ import { createPasswords } from './auth/passwords.ts';
 import { createRecentRoles, type RecentRoles } from './auth/recent-roles.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
+import { createSignIn } from './auth/sign-in.ts';
 import { createTokenReuse } from './auth/token-reuse.ts';
 import { createCommands, type Commands } from './commands/index.ts';
 import type { Config, Secrets } from './config.ts';
@@ -14,6 +15,7 @@ import { registry } from './events/index.ts';
 import type { Role, UserEvent } from './events/users.ts';
 import { createFollowers } from './followers.ts';
 import { createAccess } from './http/access.ts';
+import { createAddresses } from './http/addresses.ts';
 import type { Edge } from './http/edge.ts';
 import { createOnce } from './http/idempotency.ts';
 import { createLimits } from './http/rate-limit.ts';
@@ -31,7 +33,7 @@ import { createMonitoredHttp, type MonitoredHttp } from './monitoring.ts';
 import { followOtherNodes } from './other-nodes.ts';
 import { openReads } from './reads.ts';
 import { developmentSecrets } from './secrets.ts';
-import { openSharedSide } from './shared.ts';
+import { openSharedSide, type SharedSide } from './shared.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
@@ -105,16 +107,14 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const edge: Edge = {
     ...common,
+    ...createProtection(config, meters, shared.counts),
     queries: shared.queries,
     access,
     live,
     ...accounts,
-    passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
     freshness,
     once: createOnce({ vault, keyring, digest, clock }),
-    limits: createLimits(config.rateLimits, meters.requests.refused, shared.counts),
-    refused: meters.requests.refused,
     presence: shared.presence,
     nameOf: live.nameIfKnown,
     isProduction: config.isProduction,
@@ -222,6 +222,14 @@ function createMeasuredCommands(
   return meters.commands.watch(createCommands({ ...parts, store, cache, clock, newId }));
 }
 
+/** What stands between strangers and everything that is expensive or worth guessing. */
+function createProtection(config: Config, meters: Meters, shared: SharedSide['counts']) {
+  const addresses = createAddresses(config.trustedProxies);
+  const { refused } = meters.requests;
+  const limits = createLimits({ limits: config.rateLimits, addresses, refused, shared });
+  return { addresses, refused, limits };
+}
+
 type AccountParts = {
   readonly commands: Commands;
   readonly vault: Vault;
@@ -234,10 +242,13 @@ async function openAccounts({ commands, vault, keyEncryption, secrets }: Account
   const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
   const recentRoles = createRecentRoles<Role>();
   const tokens = createTokens(secrets.jwt, newId);
+  const passwords = createPasswords();
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
   const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
   return {
     sessions,
+    passwords,
+    signIn: createSignIn({ vault, passwords, sessions }),
     recentRoles,
     noteRole: recentRoles.note,
     tokens,

@@ -15,7 +15,12 @@ function networkOf(peer: string) {
 describe('the address of a client', () => {
   test.each([
     ['without a proxy that is trusted', '203.0.113.9', '10.1.1.1', []],
-    ['of a stranger who says to have passed something on', '203.0.113.9', '1.1.1.1', ['10.0.0.0/8']],
+    [
+      'of a stranger who says to have passed something on',
+      '203.0.113.9',
+      '1.1.1.1',
+      ['10.0.0.0/8'],
+    ],
     ['of a proxy that says nothing', '203.0.113.9', undefined, ['203.0.113.9']],
     ['of a proxy that says nonsense', '203.0.113.9', 'unknown', ['203.0.113.9']],
   ] as const)('is that of its connection: %s', (_, peer, forwarded, trusted) => {

@@ -42,7 +42,9 @@ export function createAddresses(trustedProxies: readonly string[]) {
     networkOf(request: Request, server: Connections | null): string {
       const address = addressOf(request, server);
       if (address?.kind() !== 'ipv6') return address?.toString() ?? '';
-      const network = ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/${ipv6NetworkBits}`);
+      const network = ipaddr.IPv6.networkAddressFromCIDR(
+        `${address.toString()}/${ipv6NetworkBits}`,
+      );
       return `${network.toString()}/${ipv6NetworkBits}`;
     },
   };

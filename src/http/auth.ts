@@ -24,7 +24,7 @@ const Cookies = t.Cookie({
 
 export const commonPassword = (set: Set, path: string) =>
   problem(set, 'VALIDATION_ERROR', 'The request is not as it must be.', [
-    { path, message: 'Must not be one of the passwords that everybody tries first.' },
+    { path, message: 'Must not be one of the passwords that are tried first.' },
   ]);
 
 export function authHttp(edge: Edge) {
@@ -34,7 +34,8 @@ export function authHttp(edge: Edge) {
     .post(
       '/register',
       async ({ body, request, set, status }) => {
-        if (isCommonPassword(body.password)) return status(422, commonPassword(set, '/password'));
+        if (await isCommonPassword(body.password, body.email, body.name))
+          return status(422, commonPassword(set, '/password'));
         return once({ request, set, body, callerId: 'anonymous' }, personOf, async (repeatable) => {
           const taken = problem(
             set,
@@ -67,7 +68,7 @@ export function authHttp(edge: Edge) {
 }
 
 function signIn(edge: Edge) {
-  const { commands, passwords, sessions, tokenReuse, tokens, access } = edge;
+  const { commands, limits, sessions, tokenReuse, tokens, access } = edge;
 
   async function signedIn(userId: string, sid: string) {
     const account = await commands.users.load(userId);
@@ -86,11 +87,10 @@ function signIn(edge: Edge) {
     .post(
       '/login',
       async ({ body, set, status, cookie }) => {
-        const holder = await holderOf(edge, body.email);
-        const userId = holder && idOf(holder);
-        const hash = userId && (await edge.passwordHashOf(userId));
-        const isMatch = await passwords.matches(body.password, hash);
-        const session = isMatch && userId && hash ? await sessions.start(userId, hash) : undefined;
+        const session = await limits.passwords(attemptsOn(edge, body.email), async () => {
+          const holder = await holderOf(edge, body.email);
+          return await edge.signIn(holder && idOf(holder), body.password);
+        });
         const answer = session && (await signedIn(session.personId, session.id));
         if (!session || !answer)
           return status(401, unauthorized(set, 'Address or password is wrong.'));
@@ -148,6 +148,8 @@ function signIn(edge: Edge) {
       },
     );
 }
+
+const attemptsOn = ({ digest }: Edge, email: string) => digest('attempts', normaliseEmail(email));
 
 function holderOf({ store, digest }: Edge, email: string) {
   return store.holderOf('email', digest('email', normaliseEmail(email)));

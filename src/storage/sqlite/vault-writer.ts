@@ -17,6 +17,7 @@ export type VaultWrites = Synchronous<
     | 'confirmPerson'
     | 'removePerson'
     | 'changePassword'
+    | 'strengthenPassword'
     | 'startSession'
     | 'rotateSession'
     | 'endSession'
@@ -66,6 +67,9 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
   const setPassword = database.query(
     'INSERT OR REPLACE INTO credentials (person_id, password_hash, changed_at) VALUES (?, ?, ?)',
   );
+  const strengthen = database.query(
+    'UPDATE credentials SET password_hash = ? WHERE person_id = ? AND password_hash = ?',
+  );
   const password = database.query<{ hash: string }, [string]>(
     'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
   );
@@ -109,6 +113,8 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
       setPassword.run(personId, passwordHash, at);
       return endOthers.all(at, personId, keepSession).map(({ id }) => id);
     },
+    strengthenPassword: ({ personId, passwordHash, verifiedHash }) =>
+      void strengthen.run(passwordHash, personId, verifiedHash),
     startSession({ id, personId, refreshHash, startedAt, expiresAt, verifiedHash }) {
       if (password.get(personId)?.hash !== verifiedHash) return false;
       startSession.run(id, personId, refreshHash, startedAt, expiresAt);

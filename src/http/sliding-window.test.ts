@@ -4,7 +4,7 @@ import { openRedis, type RedisConnection } from '../storage/redis/connection.ts'
 import { createSharedCounts } from '../storage/redis/rate-limit.ts';
 import { startRedis, type TestRedis } from '../testing/redis.ts';
 import { until } from '../testing/until.ts';
-import { slidingWindow } from './rate-limit.ts';
+import { slidingWindow } from './sliding-window.ts';
 
 const minute = 60_000;
 const patientMs = 10_000;
