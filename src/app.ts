@@ -16,6 +16,7 @@ import type { Role, UserEvent } from './events/users.ts';
 import { createFollowers } from './followers.ts';
 import { createAccess } from './http/access.ts';
 import { createAddresses } from './http/addresses.ts';
+import { createAudit } from './http/audit.ts';
 import type { Edge } from './http/edge.ts';
 import { createOnce } from './http/idempotency.ts';
 import { createLimits } from './http/rate-limit.ts';
@@ -107,7 +108,7 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const edge: Edge = {
     ...common,
-    ...createProtection(config, meters, shared.counts),
+    ...createProtection(common, meters, shared.counts),
     queries: shared.queries,
     access,
     live,
@@ -223,11 +224,15 @@ function createMeasuredCommands(
 }
 
 /** What stands between strangers and everything that is expensive or worth guessing. */
-function createProtection(config: Config, meters: Meters, shared: SharedSide['counts']) {
+function createProtection(
+  { config, logger }: { readonly config: Config; readonly logger: Logger },
+  meters: Meters,
+  shared: SharedSide['counts'],
+) {
   const addresses = createAddresses(config.trustedProxies);
   const { refused } = meters.requests;
   const limits = createLimits({ limits: config.rateLimits, addresses, refused, shared });
-  return { addresses, refused, limits };
+  return { addresses, refused, limits, audit: createAudit(logger, addresses) };
 }
 
 type AccountParts = {

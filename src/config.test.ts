@@ -243,7 +243,10 @@ describe('production', () => {
 
   test.each([
     ['one secret for all', { CRYPTO_SECRET: secret('jwt'), JWT_REFRESH_SECRET: secret('jwt') }],
-    ['an old secret in the place of another', { CRYPTO_SECRET: `${secret('new')},${secret('jwt')}` }],
+    [
+      'an old secret in the place of another',
+      { CRYPTO_SECRET: `${secret('new')},${secret('jwt')}` },
+    ],
   ])('is refused with %s', (_, shared) => {
     expect(problemsOf({ ...production, ...shared })).toEqual([
       'JWT_SECRET, JWT_REFRESH_SECRET, CRYPTO_SECRET must have nothing in common.',

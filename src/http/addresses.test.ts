@@ -4,12 +4,16 @@ import { createAddresses, isNetwork } from './addresses.ts';
 function addressOf(peer: string, forwarded?: string, ...trusted: string[]) {
   const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
   const request = new Request('http://localhost/', { headers });
-  return createAddresses(trusted).of(request, { requestIP: () => ({ address: peer }) });
+  const addresses = createAddresses(trusted);
+  addresses.note(request, { requestIP: () => ({ address: peer }) });
+  return addresses.of(request);
 }
 
 function networkOf(peer: string) {
-  const server = { requestIP: () => ({ address: peer }) };
-  return createAddresses([]).networkOf(new Request('http://localhost/'), server);
+  const addresses = createAddresses([]);
+  const request = new Request('http://localhost/');
+  addresses.note(request, { requestIP: () => ({ address: peer }) });
+  return addresses.networkOf(request);
 }
 
 describe('the address of a client', () => {
@@ -50,8 +54,11 @@ describe('the address of a client', () => {
 
   test('is none where the connection has none', () => {
     const request = new Request('http://localhost/');
-    expect(createAddresses([]).of(request, { requestIP: () => null })).toBe('');
-    expect(createAddresses([]).networkOf(request, null)).toBe('');
+    for (const server of [{ requestIP: () => null }, null]) {
+      const addresses = createAddresses([]);
+      addresses.note(request, server);
+      expect([addresses.of(request), addresses.networkOf(request)]).toEqual(['', '']);
+    }
   });
 });
 

@@ -20,8 +20,11 @@ export function createAddresses(trustedProxies: readonly string[]) {
   const trusted = trustedProxies.map(parseRange);
   const isTrusted = (address: Address) => trusted.some((range) => isWithin(address, range));
 
-  function addressOf(request: Request, server: Connections | null): Address | undefined {
-    let nearest = parse(server?.requestIP(request)?.address);
+  /** Noted on a request's way in: once it is answered, its connection may be another's. */
+  const peers = new WeakMap<Request, string>();
+
+  function addressOf(request: Request): Address | undefined {
+    let nearest = parse(peers.get(request));
     if (trusted.length === 0 || !nearest || !isTrusted(nearest)) return nearest;
     const hops = (request.headers.get('x-forwarded-for') ?? '').split(',').slice(-hopsMax);
     for (const hop of hops.toReversed()) {
@@ -34,13 +37,17 @@ export function createAddresses(trustedProxies: readonly string[]) {
   }
 
   return {
+    note(request: Request, server: Connections | null): void {
+      const peer = server?.requestIP(request)?.address;
+      if (peer !== undefined) peers.set(request, peer);
+    },
+
     /** The address of the client; empty where there is none, as over a socket file. */
-    of: (request: Request, server: Connections | null): string =>
-      addressOf(request, server)?.toString() ?? '',
+    of: (request: Request): string => addressOf(request)?.toString() ?? '',
 
     /** What limits count by: an IPv4 address, or the network of an IPv6 address. */
-    networkOf(request: Request, server: Connections | null): string {
-      const address = addressOf(request, server);
+    networkOf(request: Request): string {
+      const address = addressOf(request);
       if (address?.kind() !== 'ipv6') return address?.toString() ?? '';
       const network = ipaddr.IPv6.networkAddressFromCIDR(
         `${address.toString()}/${ipv6NetworkBits}`,

@@ -53,6 +53,7 @@ export function authHttp(edge: Edge) {
             commands.users(id, command, context),
           );
           if (!outcome.ok) return status(409, taken);
+          edge.audit.note(request, { accountId: outcome.id });
           accepted(edge, set, { ...outcome, actorId: outcome.id });
           tag(set, outcome.version);
           return status(201, userView(outcome.id, known(outcome)));
@@ -68,7 +69,7 @@ export function authHttp(edge: Edge) {
 }
 
 function signIn(edge: Edge) {
-  const { commands, limits, sessions, tokenReuse, tokens, access } = edge;
+  const { audit, commands, limits, sessions, tokenReuse, tokens, access } = edge;
 
   async function signedIn(userId: string, sid: string) {
     const account = await commands.users.load(userId);
@@ -86,10 +87,12 @@ function signIn(edge: Edge) {
   return new Elysia()
     .post(
       '/login',
-      async ({ body, set, status, cookie }) => {
+      async ({ body, request, set, status, cookie }) => {
         const session = await limits.passwords(attemptsOn(edge, body.email), async () => {
           const holder = await holderOf(edge, body.email);
-          return await edge.signIn(holder && idOf(holder), body.password);
+          const accountId = holder && idOf(holder);
+          audit.note(request, { accountId });
+          return await edge.signIn(accountId, body.password);
         });
         const answer = session && (await signedIn(session.personId, session.id));
         if (!session || !answer)
@@ -106,14 +109,18 @@ function signIn(edge: Edge) {
     )
     .post(
       '/refresh',
-      async ({ set, status, cookie }) => {
+      async ({ request, set, status, cookie }) => {
         const presented = cookie.refold_refresh.value;
         const refreshed = presented ? await sessions.refresh(presented) : undefined;
-        if (refreshed?.outcome === 'reused') await tokenReuse.note(refreshed, requestIdOf(set));
+        if (refreshed?.outcome === 'reused') {
+          audit.note(request, { accountId: refreshed.personId, action: 'token-reuse' });
+          await tokenReuse.note(refreshed, requestIdOf(set));
+        }
         if (refreshed?.outcome !== 'rotated') {
           if (presented) dropCookie(edge, cookie.refold_refresh);
           return status(401, unauthorized(set, 'Sign in again.'));
         }
+        audit.note(request, { accountId: refreshed.personId });
         const answer = await signedIn(refreshed.personId, refreshed.id);
         if (!answer) return status(401, unauthorized(set, 'Sign in again.'));
         keepCookie(edge, cookie.refold_refresh, refreshed.refreshToken);
@@ -133,7 +140,9 @@ function signIn(edge: Edge) {
       async ({ request, set, status, cookie }) => {
         const presented = cookie.refold_refresh.value;
         const byCookie = presented ? sessions.idOf(presented) : undefined;
-        const byBearer = (await access.identify(request))?.sessionId;
+        const bearer = await access.identify(request);
+        const byBearer = bearer?.sessionId;
+        audit.note(request, { accountId: bearer?.id });
         if (byCookie === undefined && byBearer === undefined) {
           return status(401, unauthorized(set, 'Nobody is signed in.'));
         }

@@ -15,6 +15,7 @@ import type { Presence } from '../kernel/presence.ts';
 import type { ReadQueries } from '../queries/cached.ts';
 import type { Access } from './access.ts';
 import type { Addresses } from './addresses.ts';
+import type { Audit } from './audit.ts';
 import type { Freshness } from './freshness.ts';
 import type { CommandIdentity, Once } from './idempotency.ts';
 import type { Images } from './images.ts';
@@ -26,6 +27,7 @@ import type { Tokens } from './tokens.ts';
 export type Edge = {
   readonly access: Access;
   readonly addresses: Addresses;
+  readonly audit: Audit;
   readonly commands: Commands;
   readonly queries: ReadQueries;
   readonly store: Pick<EventStore, 'readStream' | 'holderOf'>;

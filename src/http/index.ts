@@ -10,6 +10,7 @@ import { docsHttp } from './docs.ts';
 import type { Edge } from './edge.ts';
 import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
+import { protectiveHeaders } from './headers.ts';
 import { type Check, healthHttp } from './health.ts';
 import { imagesHttp } from './images.ts';
 import type { JobControl } from './jobs.ts';
@@ -64,7 +65,8 @@ export function createHttp(parts: HttpParts) {
   const docs = docsHttp(api, parts.version);
   let methodsAt: ((path: string) => readonly string[]) | undefined;
   return app
-    .use(requestLog(logger, edge.newId, countRequest))
+    .headers(protectiveHeaders(edge.isProduction))
+    .use(requestLog({ ...edge, logger, count: countRequest }))
     .use(errorHandling(logger, (path) => (methodsAt ??= methodsOf(app))(path)))
     .use(corsFor(corsOrigins))
     .use(jsonBodies)

@@ -30,8 +30,8 @@ export function createLimits({ limits, addresses, refused, shared }: LimitParts)
     slidingWindow(shared?.(`limits.${name}`, windowMs), max);
   return {
     /** By network: whoever guesses has no account. */
-    auth: limiter('auth', { max: limits.auth, refused, window: windowOf('auth') }, (...from) =>
-      addresses.networkOf(...from),
+    auth: limiter('auth', { max: limits.auth, refused, window: windowOf('auth') }, (request) =>
+      addresses.networkOf(request),
     ),
     /** By account, wherever the guesses come from. */
     passwords: createAttempts(limits.passwords, windowOf('passwords', limits.passwords), () =>
@@ -41,8 +41,7 @@ export function createLimits({ limits, addresses, refused, shared }: LimitParts)
     commands: limiter(
       'commands',
       { max: limits.commands, refused, window: byBoth(windowOf('commands'), windowOf('networks')) },
-      (request, server) =>
-        bothOf(callerOf(request)?.id ?? '', addresses.networkOf(request, server)),
+      (request) => bothOf(callerOf(request)?.id ?? '', addresses.networkOf(request)),
     ),
   };
 }
@@ -52,7 +51,7 @@ type Limit = Pick<LimitParts, 'refused'> & { readonly max: number; readonly wind
 function limiter(
   limit: LimitName,
   { max, refused, window }: Limit,
-  generator: (request: Request, server: Bun.Server<unknown> | null) => string,
+  generator: (request: Request) => string,
 ) {
   const name = `limits.${limit}`;
   const plugin = new Elysia({ name });

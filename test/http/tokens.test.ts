@@ -97,7 +97,8 @@ const doors = [
   ],
   [
     'GET /ws/chat/lobby',
-    (token: string) => send(server.url, `GET /ws/chat/lobby?token=${encodeURIComponent(token)}`, upgrade),
+    (token: string) =>
+      send(server.url, `GET /ws/chat/lobby?token=${encodeURIComponent(token)}`, upgrade),
   ],
 ] as const;
 
@@ -178,7 +179,10 @@ describe('an access token', () => {
     ['is of no kind', () => withHeader({ typ: undefined })],
     ['is the refresh token', () => ada.cookie.replace(/^[^=]*=/, '')],
     ['is signed with another key', () => forge({}, {}, hmac('sha256', oldSecret))],
-    ['is signed with the key of refresh tokens', () => forge({}, {}, hmac('sha256', refreshSecret))],
+    [
+      'is signed with the key of refresh tokens',
+      () => forge({}, {}, hmac('sha256', refreshSecret)),
+    ],
     ['is signed with an empty key', () => forge({}, {}, hmac('sha256', ''))],
     ['lost its signature', () => ada.accessToken.replace(/[^.]*$/, '')],
     ['lost the end of its signature', () => ada.accessToken.slice(0, -1)],
