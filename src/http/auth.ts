@@ -3,6 +3,7 @@ import { type Cookie, Elysia, t } from 'elysia';
 import { isCommonPassword } from '../auth/common-passwords.ts';
 import { refreshTokenSeconds } from '../auth/sessions.ts';
 import { normaliseEmail } from '../commands/users.ts';
+import { UnknownPerson } from '../kernel/keyring.ts';
 import { idOf } from '../kernel/stream.ts';
 import { accepted, contextOf, type Edge, requestIdOf, tag } from './edge.ts';
 import { problem, problems, type Set } from './problem.ts';
@@ -53,6 +54,8 @@ export function authHttp(edge: Edge) {
             commands.users(id, command, context),
           );
           if (!outcome.ok) return status(409, taken);
+          // The same request again, after whom it registered was erased.
+          if (outcome.state.status === 'erased') throw new UnknownPerson(outcome.id);
           edge.audit.note(request, { accountId: outcome.id });
           accepted(edge, set, { ...outcome, actorId: outcome.id });
           tag(set, outcome.version);
@@ -61,7 +64,7 @@ export function authHttp(edge: Edge) {
       },
       {
         body: Registration,
-        response: { 201: UserView, ...problems(409, 422, 429, 503) },
+        response: { 201: UserView, ...problems(404, 409, 422, 429, 503) },
         detail: { summary: 'Register', security: [] },
       },
     )

@@ -1,4 +1,5 @@
 // What every feature's plugin is made from, and the few translations they share.
+import type { Erasure } from '../auth/erasure.ts';
 import type { Passwords } from '../auth/passwords.ts';
 import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Registration } from '../auth/registration.ts';
@@ -9,6 +10,7 @@ import type { Commands } from '../commands/index.ts';
 import type { Role } from '../events/users.ts';
 import type { EventStore } from '../kernel/event-store.ts';
 import type { CommandContext } from '../kernel/handle-command.ts';
+import type { KeyRotation } from '../kernel/keyring.ts';
 import type { NewId } from '../kernel/time.ts';
 import type { Position, Version } from '../kernel/stream.ts';
 import type { Presence } from '../kernel/presence.ts';
@@ -33,6 +35,7 @@ export type Edge = {
   readonly store: Pick<EventStore, 'readStream' | 'holderOf'>;
   readonly digest: (kind: string, value: string) => string;
   readonly registration: Registration;
+  readonly erasure: Erasure;
   readonly passwords: Passwords;
   readonly signIn: SignIn;
   readonly passwordHashOf: (userId: string) => Promise<string | undefined>;
@@ -51,6 +54,7 @@ export type Edge = {
   /** Notes that a limit has refused somebody. */
   readonly refused: (limit: LimitName) => void;
   readonly noteRole: RecentRoles<Role>['note'];
+  readonly keyRotation: KeyRotation;
   readonly isProduction: boolean;
 };
 

@@ -8,6 +8,7 @@ import { chatHttp } from './chat.ts';
 import { chatSocketHttp, socketLimits } from './chat-socket.ts';
 import { docsHttp } from './docs.ts';
 import type { Edge } from './edge.ts';
+import { erasureHttp } from './erasure.ts';
 import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
 import { protectiveHeaders } from './headers.ts';
@@ -50,7 +51,8 @@ function createApi({ edge, projections, jobs, checks, metrics }: HttpParts) {
     .use(chatSocketHttp(edge))
     .use(eventsHttp(edge))
     .use(notificationsHttp(edge))
-    .use(adminHttp(edge, projections, jobs));
+    .use(adminHttp(edge, projections, jobs))
+    .use(erasureHttp(edge));
 }
 
 export function createHttp(parts: HttpParts) {

@@ -44,6 +44,8 @@ type Cursor<One extends Entry> = {
   isStopped: boolean;
 };
 
+type Remembered<One extends Entry> = { after: Position; readonly entries: One[] };
+
 export type Following = {
   /** The newest position that was taken. */
   readonly position: () => Position;
@@ -59,8 +61,10 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   const catchUp = createCatchUp({ ...parts, advance: advanceFarCursor });
   const cursors = new Set<Cursor<One>>();
   /** The newest entries; `remembered.after` is the position before the first of them. */
-  let remembered: { after: Position; entries: One[] } | undefined;
+  let remembered: Remembered<One> | undefined;
   let tail: Position = 0 as Position;
+  /** How often. */
+  let forgotten = 0;
 
   /** One page of the log behind the tail, if anybody follows. */
   async function advance(): Promise<boolean> {
@@ -72,30 +76,22 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     const page = await log.readAll(tail, pageSize);
     if (page.length === 0) return false;
     const entries = await open(page);
-    remember(entries, page.at(-1)!.position);
+    if (!remembered) return true; // it was forgotten meanwhile: what was opened is to be opened anew
+    keepNewest(remembered, entries);
+    tail = page.at(-1)!.position;
     for (const cursor of cursors) offer(cursor, entries);
     if (page.length < pageSize) return false;
     await endOfTurn();
     return true;
   }
 
-  /** Remembers what was newest before anybody followed: whoever comes back has missed little. */
-  async function begin() {
-    const head = await log.head();
-    const page = (await log.readBack((head + 1) as Position, entriesRemembered)).toReversed();
-    const after = ((page[0]?.position ?? head + 1) - 1) as Position;
-    remembered = { after, entries: [...(await open(page))] };
+  async function begin(): Promise<void> {
+    const begun = forgotten;
+    const { head, ...newest } = await newestOf(parts);
+    if (begun !== forgotten) return begin();
+    remembered = newest;
     tail = head;
     for (const cursor of cursors) moveOn(cursor);
-  }
-
-  function remember(entries: readonly One[], to: Position) {
-    const { entries: all } = remembered!;
-    all.push(...entries);
-    tail = to;
-    if (all.length < 2 * entriesRemembered) return;
-    const dropped = all.splice(0, all.length - entriesRemembered);
-    remembered!.after = dropped.at(-1)!.position;
   }
 
   /** New entries for a cursor that stood at the tail; one that did not finds them in its own time. */
@@ -151,6 +147,14 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   return {
     start: subscription.start,
     stop: subscription.stop,
+    /** What was opened must be shown to nobody any more as it was: it is opened anew from the log. */
+    forget(): void {
+      remembered = undefined;
+      forgotten += 1;
+      catchUp.forget();
+      parts.wakeUp.signal();
+    },
+
     /** How many follow. */
     size: () => cursors.size,
 
@@ -174,4 +178,23 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
 
 function cursorOf<One extends Entry>(follower: Follower<One>, position: Position): Cursor<One> {
   return { follower, position, isReading: false, isFull: false, isStopped: false };
+}
+
+/** What was newest before anybody followed: whoever comes back has missed little. */
+async function newestOf<One extends Entry>({
+  log,
+  open,
+}: Pick<LiveFeedParts<One>, 'log' | 'open'>) {
+  const head = await log.head();
+  const page = (await log.readBack((head + 1) as Position, entriesRemembered)).toReversed();
+  const after = ((page[0]?.position ?? head + 1) - 1) as Position;
+  return { head, after, entries: [...(await open(page))] };
+}
+
+function keepNewest<One extends Entry>(remembered: Remembered<One>, entries: readonly One[]) {
+  const { entries: all } = remembered;
+  all.push(...entries);
+  if (all.length < 2 * entriesRemembered) return;
+  const dropped = all.splice(0, all.length - entriesRemembered);
+  remembered.after = dropped.at(-1)!.position;
 }

@@ -1,5 +1,6 @@
 // The port to what must be deletable and is never in the log: keys, credentials, sessions, and the
 // answers kept for repeated requests. Small, mutable, precious.
+import type { Position } from './stream.ts';
 import type { Timestamp } from './time.ts';
 
 export type WrappedKey = {
@@ -62,10 +63,14 @@ export type KeptAnswer = {
   readonly expiresAt: Timestamp;
 };
 
+/** A wrapping to be replaced, unless it has become another meanwhile. `id` is a person's, or a secret's name. */
+export type Rewrap = { readonly id: string; readonly from: string; readonly to: string };
+
 export type Vault = {
   /** A person starts unconfirmed; one whose stream was never written is removed later. */
   readonly addPerson: (person: NewPerson) => Promise<void>;
   readonly confirmPerson: (personId: string) => Promise<void>;
+  /** Key, password, sessions and the answers about them, too. */
   readonly removePerson: (personId: string) => Promise<void>;
   /** Those who were added before a time and have not been confirmed. */
   readonly unconfirmedPersons: (before: Timestamp) => Promise<readonly string[]>;
@@ -94,11 +99,23 @@ export type Vault = {
   readonly reusedSessions: () => Promise<readonly ReusedSession[]>;
 
   readonly answerTo: (commandId: string) => Promise<KeptAnswer | undefined>;
-  /** Keeps the answer unless one is kept already. */
+  /** Keeps the answer unless one is kept already, or its person is gone. */
   readonly keepAnswer: (answer: KeptAnswer) => Promise<void>;
 
   /** The secret of that name; `proposed` becomes it if there is none. */
   readonly secret: (name: string, proposed: string) => Promise<string>;
   /** Deletes what has expired. */
   readonly prune: (now: Timestamp) => Promise<void>;
+
+  /** Everybody whom the log up to here says to be erased has been removed. */
+  readonly erasedThrough: () => Promise<Position>;
+  readonly setErasedThrough: (position: Position) => Promise<void>;
+  /** Overwrites what was deleted or replaced, where an engine keeps files of its own; else does nothing. */
+  readonly scrub: () => Promise<void>;
+
+  /** Keys in the order of their persons' ids, those behind one of them. */
+  readonly keysAfter: (personId: string, limit: number) => Promise<readonly WrappedKey[]>;
+  readonly rewrapKeys: (rewraps: readonly Rewrap[]) => Promise<void>;
+  readonly secrets: () => Promise<readonly { readonly name: string; readonly wrapped: string }[]>;
+  readonly rewrapSecrets: (rewraps: readonly Rewrap[]) => Promise<void>;
 };

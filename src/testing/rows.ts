@@ -182,6 +182,15 @@ function memoryRows() {
       rows.set(keyOf(change.row), { ...empty, ...toRow(change.row) });
       return;
     }
+    if (change.kind === 'erase') {
+      const sought = Object.entries(toRow(change.key));
+      for (const [key, row] of rows) {
+        if (!sought.every(([name, value]) => row[name] === value)) continue;
+        if (change.values) Object.assign(row, toRow(change.values));
+        else rows.delete(key);
+      }
+      return;
+    }
     const row = rows.get(keyOf(change.key));
     if (!row) throw new Error(`There is no row ${JSON.stringify(change.key)}.`);
     if (change.kind === 'remove') rows.delete(keyOf(change.key));

@@ -123,27 +123,43 @@ export async function spawnServer(directory: string, environment: Record<string,
     stdout: 'pipe',
     stderr: 'pipe',
   });
-  const url = await listeningUrl(child);
-  return { url, child };
+  const log = collect(child.stdout);
+  const url = await listeningUrl(child, log);
+  return { url, child, /** What it has written on standard output. */ log: log.text };
 }
 
-/** Reads the log until the line that tells the address, and goes on reading so that no pipe fills. */
-async function listeningUrl(child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  const reader = child.stdout.getReader();
+type Log = ReturnType<typeof collect>;
+
+/** Waits for the line of the log that tells the address. */
+async function listeningUrl(
+  child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>,
+  log: Log,
+): Promise<string> {
   for (;;) {
-    const { value, done } = await reader.read();
-    if (done)
-      throw new Error(`The server ended: ${text}${await new Response(child.stderr).text()}`);
-    text += decoder.decode(value, { stream: true });
-    const url = /"url":"([^"]+?)\/?"/.exec(text)?.[1];
-    if (!url) continue;
-    void drain(reader);
-    return url;
+    const url = /"url":"([^"]+?)\/?"/.exec(log.text())?.[1];
+    if (url) return url;
+    if (await log.hasEnded())
+      throw new Error(`The server ended: ${log.text()}${await new Response(child.stderr).text()}`);
   }
 }
 
-async function drain(reader: { read: () => Promise<{ done: boolean }> }) {
-  while (!(await reader.read()).done);
+/** Reads to the end, so that no pipe fills. */
+function collect(stream: ReadableStream<Uint8Array>) {
+  const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  let text = '';
+  let next = read();
+
+  async function read(): Promise<boolean> {
+    const { value, done } = await reader.read();
+    text += decoder.decode(value, { stream: !done });
+    if (!done) next = read();
+    return done;
+  }
+
+  return {
+    text: () => text,
+    /** Waits for more, and answers whether there is nothing more. */
+    hasEnded: () => next,
+  };
 }

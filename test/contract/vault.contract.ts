@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { logStart, type Position } from '../../src/kernel/stream.ts';
 import type { KeptAnswer, NewPerson, Session, Vault, Verified } from '../../src/kernel/vault.ts';
 
 export type OpenedVault = {
@@ -258,6 +259,70 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
         await vault.keepAnswer(answer('c', null));
         await vault.removePerson('ada');
         expect(await vault.answerTo('c')).toEqual(answer('c', null));
+      });
+    });
+
+    describe('who is erased', () => {
+      test('is known up to a position of the log, which may go back', async () => {
+        expect(await vault.erasedThrough()).toBe(logStart);
+        for (const position of [7, 3] as Position[]) {
+          await vault.setErasedThrough(position);
+          expect(await vault.erasedThrough()).toBe(position);
+        }
+      });
+
+      test('is told of no answer that comes too late', async () => {
+        await vault.removePerson('ada');
+        await vault.keepAnswer(answer('late', 'ada'));
+        expect(await vault.answerTo('late')).toBeUndefined();
+      });
+
+      test('may be removed while an answer is kept, in either order', async () => {
+        await Promise.all([vault.keepAnswer(answer('c', 'ada')), vault.removePerson('ada')]);
+        expect(await vault.answerTo('c')).toBeUndefined();
+      });
+
+      test('leaves a vault that works on once it has been scrubbed', async () => {
+        await vault.removePerson('ada');
+        await vault.scrub();
+        await vault.scrub();
+        expect(await vault.passwordHashOf('bob')).toBe('hash-of-bob');
+        await vault.addPerson(person('ada'));
+        expect(await vault.passwordHashOf('ada')).toBe('hash-of-ada');
+      });
+    });
+
+    describe('wrapped keys', () => {
+      test('come in the order of their persons, in parts', async () => {
+        await vault.addPerson(person('eve'));
+        const idsAfter = async (id: string, limit: number) =>
+          (await vault.keysAfter(id, limit)).map(({ personId }) => personId);
+        expect(await idsAfter('', 2)).toEqual(['ada', 'bob']);
+        expect(await idsAfter('bob', 2)).toEqual(['eve']);
+        expect((await vault.keysAfter('', 1))[0]).toEqual((await vault.keyOf('ada'))!);
+      });
+
+      test('are replaced unless they have become others meanwhile', async () => {
+        await vault.rewrapKeys([
+          { id: 'ada', from: 'wrapped-for-ada', to: 'anew' },
+          { id: 'bob', from: 'something else', to: 'anew' },
+          { id: 'nobody', from: 'wrapped-for-nobody', to: 'anew' },
+        ]);
+        expect((await vault.keyOf('ada'))?.wrappedKey).toBe('anew');
+        expect((await vault.keyOf('bob'))?.wrappedKey).toBe('wrapped-for-bob');
+        expect(await vault.keyOf('nobody')).toBeUndefined();
+      });
+
+      test('and so are secrets', async () => {
+        for (const name of ['one', 'other']) await vault.secret(name, `wrapped-${name}`);
+        await vault.rewrapSecrets([
+          { id: 'one', from: 'wrapped-one', to: 'anew' },
+          { id: 'other', from: 'something else', to: 'anew' },
+        ]);
+        expect(await vault.secrets()).toEqual([
+          { name: 'one', wrapped: 'anew' },
+          { name: 'other', wrapped: 'wrapped-other' },
+        ]);
       });
     });
 

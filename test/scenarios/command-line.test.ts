@@ -26,6 +26,7 @@ const commands = [
   'replay',
   'verify',
   'admin:create',
+  'keys:rotate',
   'db:generate',
   'db:migrate',
   'db:studio',

@@ -126,11 +126,11 @@ describe('a mail server that refuses for now', () => {
     mailServer.behave({ refuses: 'recipient', code: 451 });
     const server = await start();
     const { email } = await signUp(server.url, { name: 'Ada' });
-    const { user } = await signUp(server.url, { name: 'Grace' });
+    const grace = await signUp(server.url, { name: 'Grace' });
     const { counts } = server.application.followers.effects;
     await until(async () => (await counts()).delayed === 2);
+    expect((await grace.client.profile.delete()).status).toBe(204);
     await stop(server);
-    change('vault', 'DELETE FROM persons WHERE id = ?', user.id);
 
     mailServer.behave({ accepts: true });
     const next = await start();

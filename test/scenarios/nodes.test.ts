@@ -130,12 +130,22 @@ describe.each([
 
     test('opens a stream on one with a ticket of the other, once', async () => {
       const { accessToken: token } = await signUp(one.url);
-      const response = await send(one.url, 'POST /auth/ticket', { token });
-      const { ticket } = (await response.json()) as { ticket: string };
-      const open = (url: string) => openEventStream(url, { query: `token=${ticket}` });
-      const streams = await Promise.all([open(one.url), open(other.url), open(other.url)]);
-      expect(streams.map((stream) => stream.response.status).toSorted()).toEqual([200, 401, 401]);
-      await Promise.all(streams.map((stream) => stream.cut()));
+      const ticketOf = async ({ url }: TestServer) => {
+        const response = await send(url, 'POST /auth/ticket', { token });
+        return ((await response.json()) as { ticket: string }).ticket;
+      };
+      const open = async (nodes: readonly TestServer[], ticket: string) => {
+        const opening = nodes.map(({ url }) => openEventStream(url, { query: `token=${ticket}` }));
+        const streams = await Promise.all(opening);
+        await Promise.all(streams.map((stream) => stream.cut()));
+        return streams.map((stream) => stream.response.status).toSorted();
+      };
+      const ticket = await ticketOf(one);
+      expect(await open([other], ticket)).toEqual([200]);
+      expect(await open([one, other], ticket)).toEqual([401, 401]);
+      expect(await open([one, other, one, other], await ticketOf(other))).toEqual([
+        200, 401, 401, 401,
+      ]);
     });
 
     test('who repeats a request on the other node does it once', async () => {

@@ -12,7 +12,7 @@ import { png } from '../../src/testing/image-bytes.ts';
 import { contradictions, createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
-import { signIn, spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { signIn, signUp, spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
 import { send } from '../http/requests.ts';
 
 setDefaultTimeout(60_000);
@@ -88,6 +88,14 @@ async function showAndTakeAwayAnImage(url: string) {
   }
 }
 
+async function writeAndBeErased(url: string) {
+  const { client } = await signUp(url, { name: 'Eve' });
+  for (const text of ['first', 'second']) {
+    expect((await client.chat({ room: 'lobby' }).messages.post({ text })).status).toBe(201);
+  }
+  expect((await client.profile.delete()).status).toBe(204);
+}
+
 beforeAll(async () => {
   const url = await start();
   actors = await signUpActors({ url, directory }, 5);
@@ -105,6 +113,7 @@ beforeAll(async () => {
   const refresh = () => fetch(`${url}/auth/refresh`, { method: 'POST', headers: { cookie } });
   expect((await Promise.all([refresh(), refresh()])).map(({ ok }) => ok)).toContain(false);
   await showAndTakeAwayAnImage(url);
+  await writeAndBeErased(url);
   await waitForHead(url);
   const { data } = await client.notifications.get({ query: {} });
   expect((await client.notifications({ id: data!.data[0]!.id }).read.post()).status).toBe(200);

@@ -1,4 +1,5 @@
 import type { KeptAnswer, ReusedSession, Vault, WrappedKey } from '../../kernel/vault.ts';
+import { logStart, type Position } from '../../kernel/stream.ts';
 import { type Client, patiently } from './connection.ts';
 
 type VaultReads = Pick<
@@ -10,6 +11,9 @@ type VaultReads = Pick<
   | 'sessionsEndedSince'
   | 'reusedSessions'
   | 'answerTo'
+  | 'erasedThrough'
+  | 'keysAfter'
+  | 'secrets'
 >;
 
 /** The reading half of the vault; every read is repeated for some seconds while the server is away. */
@@ -66,6 +70,26 @@ export function createVaultReader(sql: Client): VaultReads {
           FROM vault.answers WHERE command_id = ${commandId}`,
       );
       return answer;
+    },
+    async erasedThrough() {
+      const [row] = await patiently(
+        () => sql<{ through: Position }[]>`SELECT through FROM vault.erasures`,
+      );
+      return row?.through ?? logStart;
+    },
+    async keysAfter(personId, limit) {
+      const rows = await patiently(
+        () => sql<WrappedKey[]>`
+          SELECT ${wrappedKey} FROM vault.persons WHERE id > ${personId} ORDER BY id LIMIT ${limit}`,
+      );
+      return [...rows];
+    },
+    async secrets() {
+      const rows = await patiently(
+        () => sql<{ name: string; wrapped: string }[]>`
+          SELECT name, wrapped FROM vault.secrets ORDER BY name`,
+      );
+      return [...rows];
     },
   };
 }

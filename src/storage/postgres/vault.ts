@@ -5,17 +5,26 @@ import type {
   KeptAnswer,
   NewPerson,
   PasswordChange,
+  Rewrap,
   Rotation,
   RotationOutcome,
   Session,
   Vault,
   Verified,
 } from '../../kernel/vault.ts';
+import type { Position } from '../../kernel/stream.ts';
 import { type Client, patiently } from './connection.ts';
 import { createVaultReader } from './vault-reader.ts';
 
 export function createVault(sql: Client): Vault {
-  return { ...createVaultReader(sql), ...persons(sql), ...sessions(sql), ...keeping(sql) };
+  return {
+    ...createVaultReader(sql),
+    ...persons(sql),
+    ...sessions(sql),
+    ...keeping(sql),
+    ...erasing(sql),
+    ...rewrapping(sql),
+  };
 }
 
 function persons(sql: Client) {
@@ -105,8 +114,10 @@ function keeping(sql: Client) {
     async keepAnswer({ commandId, personId, requestDigest, sealed, expiresAt }: KeptAnswer) {
       await patiently(
         () => sql`
+          WITH person AS (SELECT id FROM vault.persons WHERE id = ${personId} FOR KEY SHARE)
           INSERT INTO vault.answers (command_id, person_id, request_digest, sealed, expires_at)
-          VALUES (${commandId}, ${personId}, ${requestDigest}, ${sealed}, ${expiresAt})
+          SELECT ${commandId}, ${personId}, ${requestDigest}, ${sealed}, ${expiresAt}
+          WHERE ${personId}::text IS NULL OR EXISTS (SELECT FROM person)
           ON CONFLICT (command_id) DO NOTHING`,
       );
     },
@@ -125,6 +136,43 @@ function keeping(sql: Client) {
       await sql`DELETE FROM vault.answers WHERE expires_at < ${now}`;
       await sql`DELETE FROM vault.sessions WHERE expires_at < ${now}`;
       await sql`DELETE FROM vault.tickets WHERE expires_at < ${now}`;
+    },
+  };
+}
+
+function erasing(sql: Client) {
+  return {
+    async setErasedThrough(position: Position) {
+      await sql`
+        INSERT INTO vault.erasures (id, through) VALUES (1, ${position})
+        ON CONFLICT (id) DO UPDATE SET through = excluded.through`;
+    },
+    /** Nothing here to overwrite files with: docs/decisions/0017. */
+    async scrub() {},
+  };
+}
+
+function rewrapping(sql: Client) {
+  const columns = (rewraps: readonly Rewrap[]) =>
+    [
+      rewraps.map(({ id }) => id),
+      rewraps.map(({ from }) => from),
+      rewraps.map(({ to }) => to),
+    ] as const;
+  return {
+    async rewrapKeys(rewraps: readonly Rewrap[]) {
+      const [ids, froms, tos] = columns(rewraps);
+      await sql`
+        UPDATE vault.persons SET wrapped_key = given.later
+        FROM unnest(${ids}::text[], ${froms}::text[], ${tos}::text[]) AS given(id, before, later)
+        WHERE persons.id = given.id AND wrapped_key = given.before`;
+    },
+    async rewrapSecrets(rewraps: readonly Rewrap[]) {
+      const [names, froms, tos] = columns(rewraps);
+      await sql`
+        UPDATE vault.secrets SET wrapped = given.later
+        FROM unnest(${names}::text[], ${froms}::text[], ${tos}::text[]) AS given(name, before, later)
+        WHERE secrets.name = given.name AND wrapped = given.before`;
     },
   };
 }

@@ -78,6 +78,10 @@ export async function openSqliteStorage(
       keepAnswer: (answer) => write('keepAnswer', answer),
       secret: (name, proposed) => write('secret', name, proposed),
       prune: (now) => write('prune', now),
+      setErasedThrough: (position) => write('setErasedThrough', position),
+      rewrapKeys: (rewraps) => write('rewrapKeys', rewraps),
+      rewrapSecrets: (rewraps) => write('rewrapSecrets', rewraps),
+      scrub: () => client.ask('scrub', null),
     },
     async close() {
       await operations.idle();

@@ -1,4 +1,5 @@
 import type { KeptAnswer, ReusedSession, Vault, WrappedKey } from '../../kernel/vault.ts';
+import { logStart, type Position } from '../../kernel/stream.ts';
 import { openForReading } from './connection.ts';
 
 const wrappedKey = 'SELECT key_id AS keyId, id AS personId, wrapped_key AS wrappedKey FROM persons';
@@ -12,6 +13,9 @@ type VaultReads = Pick<
   | 'sessionsEndedSince'
   | 'reusedSessions'
   | 'answerTo'
+  | 'erasedThrough'
+  | 'keysAfter'
+  | 'secrets'
 >;
 
 /** The reading half of the vault; each call sees the newest commit. */
@@ -23,6 +27,13 @@ export function openVaultReader(file: string) {
   );
   const keyOf = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE id = ?`);
   const keyById = database.query<WrappedKey, [string]>(`${wrappedKey} WHERE key_id = ?`);
+  const keysAfter = database.query<WrappedKey, [string, number]>(
+    `${wrappedKey} WHERE id > ? ORDER BY id LIMIT ?`,
+  );
+  const secrets = database.query<{ name: string; wrapped: string }, []>(
+    'SELECT name, wrapped FROM secrets ORDER BY name',
+  );
+  const erased = database.query<{ through: Position }, []>('SELECT through FROM erasures');
   const passwordHash = database.query<{ hash: string }, [string]>(
     'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
   );
@@ -44,6 +55,9 @@ export function openVaultReader(file: string) {
     sessionsEndedSince: async (time) => ended.all(time).map(({ id }) => id),
     reusedSessions: async () => reused.all(),
     answerTo: async (commandId) => answer.get(commandId) ?? undefined,
+    erasedThrough: async () => erased.get()?.through ?? logStart,
+    keysAfter: async (personId, limit) => keysAfter.all(personId, limit),
+    secrets: async () => secrets.all(),
     close: () => database.close(),
   } satisfies VaultReads & { close: () => void };
 }

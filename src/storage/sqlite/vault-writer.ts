@@ -1,8 +1,9 @@
-// The writing half of the vault. Deleted rows are overwritten (`secure_delete`), since erasing a
-// person rests on their key being gone.
-import type { Vault } from '../../kernel/vault.ts';
+// The writing half of the vault. Deleted rows are overwritten, since erasing a person rests on their key
+// being gone.
+import type { Rewrap, Vault } from '../../kernel/vault.ts';
 import { toPlain } from '../worker-client.ts';
 import { closeWriter, migrateFile, openForWriting } from './connection.ts';
+import { createScrub } from './scrub.ts';
 
 type Synchronous<Port> = {
   [Name in keyof Port]: Port[Name] extends (...args: infer Args) => Promise<infer Result>
@@ -24,6 +25,9 @@ export type VaultWrites = Synchronous<
     | 'keepAnswer'
     | 'secret'
     | 'prune'
+    | 'setErasedThrough'
+    | 'rewrapKeys'
+    | 'rewrapSecrets'
   >
 >;
 
@@ -38,9 +42,9 @@ export type VaultResult =
 
 export function openVaultWriter(file: string, migrations: string) {
   const database = openForWriting(file, 'full');
-  database.run('PRAGMA secure_delete = ON');
+  const scrub = createScrub(database);
   migrateFile(database, migrations);
-  const writes = vaultWrites(database);
+  const writes = { ...vaultWrites(database, scrub.need), ...rewraps(database, scrub.need) };
   const inSavepoint = database.transaction(({ name, args }: VaultOperation): unknown =>
     (writes[name] as (...values: readonly unknown[]) => unknown)(...args),
   );
@@ -56,11 +60,16 @@ export function openVaultWriter(file: string, migrations: string) {
   );
   return {
     run: (operations: readonly VaultOperation[]) => run.immediate(operations),
+    scrub: scrub.run,
     close: () => closeWriter(database),
   };
 }
 
-function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
+type Database = ReturnType<typeof openForWriting>;
+type Rewraps = Pick<VaultWrites, 'rewrapKeys' | 'rewrapSecrets'>;
+
+/** @param needScrub What was deleted must be overwritten. */
+function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrites, keyof Rewraps> {
   const addPerson = database.query(
     'INSERT INTO persons (id, key_id, wrapped_key) VALUES (?, ?, ?)',
   );
@@ -93,12 +102,14 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
     'UPDATE sessions SET ended_at = ? WHERE person_id = ? AND id <> ? AND ended_at IS NULL RETURNING id',
   );
   const keepAnswer = database.query(
-    'INSERT OR IGNORE INTO answers (command_id, person_id, request_digest, sealed, expires_at) VALUES (?, ?, ?, ?, ?)',
+    `INSERT OR IGNORE INTO answers (command_id, person_id, request_digest, sealed, expires_at)
+     SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?2 IS NULL OR EXISTS (SELECT 1 FROM persons WHERE id = ?2)`,
   );
   const addSecret = database.query('INSERT OR IGNORE INTO secrets (name, wrapped) VALUES (?, ?)');
   const secret = database.query<{ wrapped: string }, [string]>(
     'SELECT wrapped FROM secrets WHERE name = ?',
   );
+  const setErased = database.query('INSERT OR REPLACE INTO erasures (id, through) VALUES (1, ?)');
   const pruneAnswers = database.query('DELETE FROM answers WHERE expires_at < ?');
   const pruneSessions = database.query('DELETE FROM sessions WHERE expires_at < ?');
   return {
@@ -107,7 +118,9 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
       setPassword.run(personId, passwordHash, at);
     },
     confirmPerson: (personId) => void confirmPerson.run(personId),
-    removePerson: (personId) => void removePerson.run(personId),
+    removePerson(personId) {
+      if (removePerson.run(personId).changes > 0) needScrub();
+    },
     changePassword({ personId, passwordHash, verifiedHash, at, keepSession }) {
       if (password.get(personId)?.hash !== verifiedHash) return undefined;
       setPassword.run(personId, passwordHash, at);
@@ -141,5 +154,19 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
       pruneAnswers.run(now);
       pruneSessions.run(now);
     },
+    setErasedThrough: (position) => void setErased.run(position),
+  };
+}
+
+function rewraps(database: Database, needScrub: () => void): Rewraps {
+  const key = database.query('UPDATE persons SET wrapped_key = ? WHERE id = ? AND wrapped_key = ?');
+  const secret = database.query('UPDATE secrets SET wrapped = ? WHERE name = ? AND wrapped = ?');
+  const runAll = (statement: typeof key, all: readonly Rewrap[]) => {
+    for (const { id, from, to } of all) statement.run(to, id, from);
+    if (all.length > 0) needScrub();
+  };
+  return {
+    rewrapKeys: (all) => runAll(key, all),
+    rewrapSecrets: (all) => runAll(secret, all),
   };
 }
