@@ -26,7 +26,7 @@ const Environment = Type.Object({
   REDIS_URL: Type.Optional(address('redis', 'redis://HOST:PORT or rediss://HOST:PORT')),
   SMTP_URL: Type.Optional(address('smtp', 'smtp://HOST:PORT or smtps://HOST:PORT')),
   MAIL_FROM: Type.String({
-    pattern: '^[^\\r\\n]*[^\\s@<>]+@[^\\s@<>]+>?$',
+    pattern: '^(?:[^\\r\\n<>@]*<)?[^\\s@<>]+@[^\\s@<>]+>?$',
     default: 'Refold <refold@localhost>',
     description: 'a sender like Refold <refold@example.com>',
   }),

@@ -48,9 +48,8 @@ async function renderPage(version: string) {
     }),
   );
   const html = await (await plugin.handle(new Request('http://localhost/docs'))).text();
-  const local = html.replace(
-    /https:\/\/unpkg\.com\/swagger-ui-dist@[^/]+\/swagger-ui-bundle\.js/,
-    '/docs/ui.js',
-  );
+  const local = new HTMLRewriter()
+    .on('script[src]', { element: (script) => void script.setAttribute('src', '/docs/ui.js') })
+    .transform(html);
   return { html: local, policy: pagePolicy(local) };
 }
