@@ -243,6 +243,7 @@ function createProtection(
 type AccountParts = {
   readonly commands: Commands;
   readonly vault: Vault;
+  readonly config: Pick<Config, 'refreshGraceSeconds'>;
   readonly log: EventLog;
   readonly keyring: Keyring;
   readonly keyEncryption: KeyEncryption;
@@ -256,8 +257,15 @@ type AccountParts = {
 
 /** How people come in, and go. */
 async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts }: AccountParts) {
-  const { log, keyring, memory } = parts;
-  const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
+  const { config, log, keyring, memory } = parts;
+  const sessions = await createSessions({
+    vault,
+    clock,
+    newId,
+    keyring,
+    secrets: secrets.refresh,
+    graceSeconds: config.refreshGraceSeconds,
+  });
   const recentRoles = createRecentRoles<Role>();
   const recentlyErased = new Set<string>();
   const tokens = createTokens(secrets.jwt, newId);
@@ -347,7 +355,8 @@ function reuseNotedIn({ users }: Commands): Parameters<typeof createTokenReuse>[
 function pruneRegularly(vault: Vault, { settle }: Accounts, logger: Logger): Timer {
   async function prune() {
     await settle();
-    await vault.prune(clock.now());
+    // A session that ended just before it expired is known for as long as its access tokens.
+    await vault.prune(new Date(Date.now() - accessTokenSeconds * 1_000).toISOString());
   }
   const report = (error: unknown) => logger.error({ err: error }, 'pruning the vault failed');
   return setInterval(() => void prune().catch(report), pruneMs).unref();

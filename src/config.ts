@@ -43,6 +43,12 @@ const Environment = Type.Object({
   JWT_SECRET: Type.Optional(secretList()),
   JWT_REFRESH_SECRET: Type.Optional(secretList()),
   CRYPTO_SECRET: Type.Optional(secretList()),
+  REFRESH_GRACE_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 30,
+    default: 0,
+    description: '0 to 30 seconds',
+  }),
   CORS_ORIGINS: Type.String({ default: '', description: 'origins separated by commas, or *' }),
   TRUSTED_PROXIES: Type.String({
     default: '',
@@ -114,6 +120,8 @@ export type Config = {
   readonly metricsToken: string | undefined;
   /** Undefined outside production: development makes its own and keeps them in the data directory. */
   readonly secrets: Secrets | undefined;
+  /** How long a refresh token is taken after it was exchanged. */
+  readonly refreshGraceSeconds: number;
   readonly corsOrigins: readonly string[];
   /** Addresses and networks whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
@@ -225,6 +233,7 @@ function toConfig(values: Environment): Config {
     secrets: hasSecrets
       ? { jwt: list(JWT_SECRET), refresh: list(JWT_REFRESH_SECRET), crypto: list(CRYPTO_SECRET) }
       : undefined,
+    refreshGraceSeconds: values.REFRESH_GRACE_SECONDS,
     corsOrigins: list(values.CORS_ORIGINS),
     trustedProxies: list(values.TRUSTED_PROXIES),
     logLevel: values.LOG_LEVEL,

@@ -17,18 +17,20 @@ export function createSignIn(parts: {
   const { vault, passwords, sessions } = parts;
 
   /**
+   * @param device What the client calls itself.
    * Undefined if the password is wrong or nobody is called so (`personId` undefined), which takes as long.
    * @throws Overloaded when too many wait for a hash.
    */
   return async function signIn(
     personId: string | undefined,
     password: string,
+    device: string,
   ): Promise<OpenedSession | undefined> {
     for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
       const hash = personId && (await vault.passwordHashOf(personId));
       const isMatch = await passwords.matches(password, hash);
       if (!isMatch || !personId || !hash) return undefined;
-      const session = await sessions.start(personId, hash);
+      const session = await sessions.start({ personId, verifiedHash: hash, device });
       if (!session) continue;
       const stronger = await passwords.strengthened(password, hash);
       if (stronger) {

@@ -68,7 +68,7 @@ export function createClient(url: string, options: ClientOptions = {}) {
   const onError = guarded(given.onError, (error) => reportError(error));
   const onSignedOut = guarded(given.onSignedOut, onError);
   const base = withoutSlashes(url);
-  const session = createSession({ url: base, headers, onSignedOut });
+  const session = createSession({ url: base, headers, onSignedOut, backOff });
   const access = accessToken ? accessBy(accessToken) : session.access;
   const request = fetchWith(access, headers);
   const api = treaty<App>(base, { parseDate: false, fetcher: request as typeof fetch });

@@ -14,6 +14,7 @@ const actions: Readonly<Record<string, string>> = {
   'POST /auth/refresh': 'refresh',
   'POST /auth/logout': 'sign-out',
   'POST /profile/password': 'password-change',
+  'DELETE /profile/sessions/:id': 'session-end',
   'DELETE /profile': 'erasure',
   'DELETE /admin/users/:id': 'erasure',
 };

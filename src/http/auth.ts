@@ -1,12 +1,13 @@
 import { Type } from '@sinclair/typebox';
-import { type Cookie, Elysia, t } from 'elysia';
+import { Elysia } from 'elysia';
 import { isCommonPassword } from '../auth/common-passwords.ts';
-import { refreshTokenSeconds } from '../auth/sessions.ts';
 import { normaliseEmail } from '../commands/users.ts';
 import { UnknownPerson } from '../kernel/keyring.ts';
 import { idOf } from '../kernel/stream.ts';
 import { accepted, contextOf, type Edge, requestIdOf, tag } from './edge.ts';
-import { problem, problems, type Set } from './problem.ts';
+import { isFromOwnPages } from './origins.ts';
+import { EdgeRefusal, problem, problems, type Set } from './problem.ts';
+import { refreshCookie } from './refresh-cookie.ts';
 import { answer, Email, Name, Password, strict } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
@@ -18,9 +19,6 @@ const Credentials = strict({
 const SignedIn = answer({
   accessToken: Type.String({ description: 'HS256, fifteen minutes.' }),
   user: UserView,
-});
-const Cookies = t.Cookie({
-  refold_refresh: t.Optional(t.String({ description: 'The refresh token.' })),
 });
 
 export const commonPassword = (set: Set, path: string) =>
@@ -72,7 +70,8 @@ export function authHttp(edge: Edge) {
 }
 
 function signIn(edge: Edge) {
-  const { audit, commands, limits, sessions, tokenReuse, tokens, access } = edge;
+  const { audit, commands, limits, sessions, tokenReuse, tokens, access, live } = edge;
+  const refreshToken = refreshCookie(edge);
 
   async function signedIn(userId: string, sid: string) {
     const account = await commands.users.load(userId);
@@ -87,25 +86,31 @@ function signIn(edge: Edge) {
     return problem(set, 'UNAUTHORIZED', message);
   };
 
+  /** The cookie comes along with whatever a browser sends here. */
+  function refuseOthers(request: Request) {
+    if (isFromOwnPages(request, live.origins)) return;
+    throw new EdgeRefusal(403, 'FORBIDDEN', 'Pages of this origin may not do that.');
+  }
+
   return new Elysia()
     .post(
       '/login',
       async ({ body, request, set, status, cookie }) => {
+        const device = request.headers.get('user-agent') ?? '';
         const session = await limits.passwords(attemptsOn(edge, body.email), async () => {
           const holder = await holderOf(edge, body.email);
           const accountId = holder && idOf(holder);
           audit.note(request, { accountId });
-          return await edge.signIn(accountId, body.password);
+          return await edge.signIn(accountId, body.password, device);
         });
         const answer = session && (await signedIn(session.personId, session.id));
         if (!session || !answer)
           return status(401, unauthorized(set, 'Address or password is wrong.'));
-        keepCookie(edge, cookie.refold_refresh, session.refreshToken);
+        refreshToken.keep(cookie, session);
         return answer;
       },
       {
         body: Credentials,
-        cookie: Cookies,
         response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
         detail: { summary: 'Sign in', security: [] },
       },
@@ -113,25 +118,25 @@ function signIn(edge: Edge) {
     .post(
       '/refresh',
       async ({ request, set, status, cookie }) => {
-        const presented = cookie.refold_refresh.value;
+        refuseOthers(request);
+        const presented = refreshToken.in(cookie);
         const refreshed = presented ? await sessions.refresh(presented) : undefined;
         if (refreshed?.outcome === 'reused') {
           audit.note(request, { accountId: refreshed.personId, action: 'token-reuse' });
           await tokenReuse.note(refreshed, requestIdOf(set));
         }
         if (refreshed?.outcome !== 'rotated') {
-          if (presented) dropCookie(edge, cookie.refold_refresh);
+          if (presented) refreshToken.drop(cookie);
           return status(401, unauthorized(set, 'Sign in again.'));
         }
         audit.note(request, { accountId: refreshed.personId });
         const answer = await signedIn(refreshed.personId, refreshed.id);
         if (!answer) return status(401, unauthorized(set, 'Sign in again.'));
-        keepCookie(edge, cookie.refold_refresh, refreshed.refreshToken);
+        refreshToken.keep(cookie, refreshed);
         return answer;
       },
       {
-        cookie: Cookies,
-        response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
+        response: { 200: SignedIn, ...problems(401, 403, 429, 503) },
         detail: {
           summary: 'A new access token for the refresh cookie',
           security: [{ refreshCookie: [] }],
@@ -141,7 +146,8 @@ function signIn(edge: Edge) {
     .post(
       '/logout',
       async ({ request, set, status, cookie }) => {
-        const presented = cookie.refold_refresh.value;
+        refuseOthers(request);
+        const presented = refreshToken.in(cookie);
         const byCookie = presented ? sessions.idOf(presented) : undefined;
         const bearer = await access.identify(request);
         const byBearer = bearer?.sessionId;
@@ -150,12 +156,11 @@ function signIn(edge: Edge) {
           return status(401, unauthorized(set, 'Nobody is signed in.'));
         }
         for (const id of new Set([byCookie, byBearer])) if (id) await sessions.end(id);
-        if (presented) dropCookie(edge, cookie.refold_refresh);
+        if (presented) refreshToken.drop(cookie);
         return status(204, undefined);
       },
       {
-        cookie: Cookies,
-        response: { 204: Type.Void(), ...problems(401, 422, 429, 503) },
+        response: { 204: Type.Void(), ...problems(401, 403, 429, 503) },
         detail: { summary: 'Sign out', security: [{ refreshCookie: [] }, { bearerAuth: [] }] },
       },
     );
@@ -169,14 +174,3 @@ function holderOf({ store, digest }: Edge, email: string) {
 
 const personOf = ({ code, response }: { code: unknown; response: unknown }) =>
   code === 201 ? (response as UserView).id : null;
-
-function keepCookie({ isProduction }: Edge, cookie: Cookie<string | undefined>, value: string) {
-  cookie.set({ value, maxAge: refreshTokenSeconds, ...attributes(isProduction) });
-}
-
-function dropCookie({ isProduction }: Edge, cookie: Cookie<string | undefined>) {
-  cookie.set({ value: '', maxAge: 0, ...attributes(isProduction) });
-}
-
-const attributes = (isProduction: boolean) =>
-  ({ httpOnly: true, sameSite: 'strict', secure: isProduction, path: '/auth' }) as const;

@@ -13,10 +13,13 @@ import { tidyDocument } from './openapi.ts';
 
 const hidden = { detail: { hide: true } };
 
-/** @param api The routes to document. */
-export function docsHttp(api: AnyElysia, version: string) {
+/**
+ * @param api The routes to document.
+ * @param cookie The name of the refresh cookie.
+ */
+export function docsHttp(api: AnyElysia, version: string, cookie: string) {
   // At once, because the parsers that a parent adds would hide what the bodies are.
-  const document = tidyDocument(toOpenAPISchema(api), version);
+  const document = tidyDocument(toOpenAPISchema(api), version, cookie);
   const streams = asyncApiDocument(registry, version);
   let page: Promise<{ readonly html: string; readonly policy: string }> | undefined;
   return new Elysia({ name: 'http.docs' })

@@ -20,7 +20,9 @@ import { notificationsHttp } from './notifications.ts';
 import { productImagesHttp } from './product-images.ts';
 import { productsHttp } from './products.ts';
 import { profileHttp } from './profile.ts';
+import { refreshCookie } from './refresh-cookie.ts';
 import { type CountRequest, requestLog } from './requests.ts';
+import { sessionsHttp } from './sessions.ts';
 
 export type HttpParts = {
   readonly edge: Edge;
@@ -44,6 +46,7 @@ function createApi({ edge, projections, jobs, checks, metrics }: HttpParts) {
     .use(metricsHttp(metrics, metrics.token))
     .use(authHttp(edge))
     .use(profileHttp(edge))
+    .use(sessionsHttp(edge))
     .use(productsHttp(edge))
     .use(productImagesHttp(edge))
     .use(imagesHttp(edge.images))
@@ -64,7 +67,7 @@ export function createHttp(parts: HttpParts) {
     websocket: socketLimits,
   });
   const api = createApi(parts);
-  const docs = docsHttp(api, parts.version);
+  const docs = docsHttp(api, parts.version, refreshCookie(edge).name);
   let methodsAt: ((path: string) => readonly string[]) | undefined;
   return app
     .headers(protectiveHeaders(edge.isProduction))

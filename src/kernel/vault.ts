@@ -20,7 +20,25 @@ export type Session = {
   /** SHA-256 of the only refresh token that is valid now. */
   readonly refreshHash: string;
   readonly startedAt: Timestamp;
+  /** Unless it is used before. */
   readonly expiresAt: Timestamp;
+  /** However often it is used. */
+  readonly endsAt: Timestamp;
+  /** What it was started with, sealed under the key of its person. */
+  readonly device: string | null;
+};
+
+/** A session that goes on. */
+export type LiveSession = Pick<Session, 'id' | 'startedAt' | 'expiresAt' | 'device'> & {
+  /** When its last refresh token was taken, or when it started. */
+  readonly usedAt: Timestamp;
+};
+
+export type SessionsAsked = {
+  readonly personId: string;
+  readonly at: Timestamp;
+  readonly limit: number;
+  readonly offset: number;
 };
 
 /** Verifying takes so long that the password may change meanwhile. */
@@ -41,11 +59,17 @@ export type Rotation = {
   readonly refreshHash: string;
   readonly nextHash: string;
   readonly at: Timestamp;
+  /** Never later than when the session ends anyhow. */
   readonly expiresAt: Timestamp;
+  /**
+   * The token before the present one is taken too if it was exchanged at or after this, since that answer may have
+   * been lost: what it was exchanged for is valid no more. Null: it is not.
+   */
+  readonly graceFrom: Timestamp | null;
 };
 
 export type RotationOutcome =
-  | { readonly outcome: 'rotated'; readonly personId: string }
+  | { readonly outcome: 'rotated'; readonly personId: string; readonly expiresAt: Timestamp }
   /** The token had been used before: the session is ended now, and it is remembered why. */
   | { readonly outcome: 'reused'; readonly personId: string }
   | { readonly outcome: 'unknown' };
@@ -93,6 +117,12 @@ export type Vault = {
   readonly startSession: (session: Session & Verified) => Promise<boolean>;
   readonly rotateSession: (rotation: Rotation) => Promise<RotationOutcome>;
   readonly endSession: (id: string, at: Timestamp) => Promise<void>;
+  /** False, and nothing happens, unless it is a session of this person that goes on. */
+  readonly endSessionOf: (personId: string, id: string, at: Timestamp) => Promise<boolean>;
+  /** The sessions of a person that go on, and how many there are; the last used come first. */
+  readonly sessionsOf: (
+    asked: SessionsAsked,
+  ) => Promise<{ readonly sessions: readonly LiveSession[]; readonly total: number }>;
   /** Ids of the sessions that ended at or after a time: their access tokens may still be unexpired. */
   readonly sessionsEndedSince: (time: Timestamp) => Promise<readonly string[]>;
   /** Those that ended because a token came twice, until they are pruned. */

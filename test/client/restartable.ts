@@ -1,7 +1,8 @@
+import type { Config } from '../../src/config.ts';
 import { startServer, temporaryDirectory } from '../../src/testing/server.ts';
 
 /** A server that comes back at the same address, and then takes none of its earlier access tokens. */
-export async function startRestartable() {
+export async function startRestartable(overrides: Partial<Config> = {}) {
   const directory = temporaryDirectory();
   let starts = 0;
   let port = 0;
@@ -10,7 +11,7 @@ export async function startRestartable() {
     starts += 1;
     const [jwt, other] = [[`${starts} ${'a'.repeat(32)}`], ['b'.repeat(32)]];
     const secrets = { jwt, refresh: other, crypto: other };
-    return startServer({ directory: directory.path, port, secrets });
+    return startServer({ ...overrides, directory: directory.path, port, secrets });
   };
 
   let server = await start();

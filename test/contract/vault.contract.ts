@@ -1,15 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { logStart, type Position } from '../../src/kernel/stream.ts';
-import type { KeptAnswer, NewPerson, Session, Vault, Verified } from '../../src/kernel/vault.ts';
+import type {
+  KeptAnswer,
+  NewPerson,
+  Rotation,
+  Session,
+  Vault,
+  Verified,
+} from '../../src/kernel/vault.ts';
 
 export type OpenedVault = {
   readonly vault: Vault;
   readonly close: () => Promise<void> | void;
 };
 
-const day = (number: number) => `2026-01-${String(number).padStart(2, '0')}T00:00:00.000Z`;
+export const day = (number: number) => `2026-01-${String(number).padStart(2, '0')}T00:00:00.000Z`;
 
-const person = (personId: string): NewPerson => ({
+export const person = (personId: string): NewPerson => ({
   personId,
   keyId: `key-of-${personId}`,
   wrappedKey: `wrapped-for-${personId}`,
@@ -17,13 +24,15 @@ const person = (personId: string): NewPerson => ({
   at: day(1),
 });
 
-const session = (id: string, personId = 'ada'): Session & Verified => ({
+export const session = (id: string, personId = 'ada'): Session & Verified => ({
   verifiedHash: `hash-of-${personId}`,
   id,
   personId,
   refreshHash: `${id}-1`,
   startedAt: day(1),
   expiresAt: day(8),
+  endsAt: day(12),
+  device: null,
 });
 
 const answer = (commandId: string, personId: string | null): KeptAnswer => ({
@@ -34,12 +43,13 @@ const answer = (commandId: string, personId: string | null): KeptAnswer => ({
   expiresAt: day(2),
 });
 
-const rotation = (id: string, from: number, at = day(2)) => ({
+export const rotation = (id: string, from: number, at = day(2)): Rotation => ({
   id,
   refreshHash: `${id}-${from}`,
   nextHash: `${id}-${from + 1}`,
   at,
   expiresAt: day(9),
+  graceFrom: null,
 });
 
 /** What every vault promises; see src/kernel/vault.ts. */
@@ -190,7 +200,7 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
       beforeEach(() => vault.startSession(session('s')));
 
       test('goes on with each new token', async () => {
-        const rotated = { outcome: 'rotated', personId: 'ada' } as const;
+        const rotated = { outcome: 'rotated', personId: 'ada', expiresAt: day(9) } as const;
         expect(await vault.rotateSession(rotation('s', 1))).toEqual(rotated);
         expect(await vault.rotateSession(rotation('s', 2))).toEqual(rotated);
       });

@@ -223,13 +223,26 @@ describe('the refresh cookie', () => {
     expect(attributes).not.toContain('Secure');
   });
 
-  test('is for encrypted connections alone in production', async () => {
+  test('is for this very host over encrypted connections alone in production', async () => {
     const secrets = { ...others, jwt: [secret] };
     const production = await startServer({ secrets, isProduction: true });
-    const { email } = await signUp(production.url);
-    const json = { email, password: testPassword };
-    const login = await send(production.url, 'POST /auth/login', { json });
-    expect(login.headers.get('set-cookie')).toContain('; Secure');
+    const { cookie } = await signUp(production.url);
+    expect(cookie).toStartWith('__Host-refold_refresh=');
+    const planted = await auth('refresh', cookie.replace('__Host-', ''), production.url);
+    await expectSignedOut(planted);
+    const refreshed = await auth('refresh', cookie, production.url);
+    const signedOut = await auth('logout', cookieOf(refreshed), production.url);
+    expect([refreshed.status, signedOut.status]).toEqual([200, 204]);
+    for (const response of [refreshed, signedOut]) {
+      const [pair, ...attributes] = response.headers.get('set-cookie')!.split('; ');
+      expect(pair).toStartWith('__Host-refold_refresh=');
+      for (const one of ['HttpOnly', 'SameSite=Strict', 'Path=/', 'Secure']) {
+        expect(attributes).toContain(one);
+      }
+      expect(attributes.join()).not.toContain('Domain');
+    }
+    const document = await (await fetch(`${production.url}/docs/json`)).text();
+    expect(document).toContain('"name":"__Host-refold_refresh"');
     await production.stop();
   });
 

@@ -1,5 +1,11 @@
-import type { KeptAnswer, ReusedSession, Vault, WrappedKey } from '../../kernel/vault.ts';
 import { logStart, type Position } from '../../kernel/stream.ts';
+import type {
+  KeptAnswer,
+  LiveSession,
+  ReusedSession,
+  Vault,
+  WrappedKey,
+} from '../../kernel/vault.ts';
 import { type Client, patiently } from './connection.ts';
 
 type VaultReads = Pick<
@@ -8,6 +14,7 @@ type VaultReads = Pick<
   | 'keyOf'
   | 'keysById'
   | 'passwordHashOf'
+  | 'sessionsOf'
   | 'sessionsEndedSince'
   | 'reusedSessions'
   | 'answerTo'
@@ -48,6 +55,21 @@ export function createVaultReader(sql: Client): VaultReads {
           SELECT password_hash AS hash FROM vault.credentials WHERE person_id = ${personId}`,
       );
       return row?.hash;
+    },
+    async sessionsOf({ personId, at, limit, offset }) {
+      const goingOn = sql`person_id = ${personId} AND ended_at IS NULL AND expires_at >= ${at}`;
+      const [rows, [count]] = await patiently(() =>
+        Promise.all([
+          sql<LiveSession[]>`
+            SELECT id, started_at AS "startedAt", coalesce(rotated_at, started_at) AS "usedAt",
+              expires_at AS "expiresAt", device
+            FROM vault.sessions WHERE ${goingOn}
+            ORDER BY "usedAt" DESC, id DESC LIMIT ${limit} OFFSET ${offset}`,
+          sql<{ total: number }[]>`
+            SELECT count(*) AS total FROM vault.sessions WHERE ${goingOn}`,
+        ]),
+      );
+      return { sessions: [...rows], total: count!.total };
     },
     async sessionsEndedSince(time) {
       const rows = await patiently(

@@ -76,23 +76,30 @@ function persons(sql: Client) {
 function sessions(sql: Client) {
   return {
     async startSession(session: Session & Verified): Promise<boolean> {
-      const { id, personId, refreshHash, startedAt, expiresAt, verifiedHash } = session;
+      const { id, personId, refreshHash, startedAt, expiresAt, endsAt, device } = session;
+      const { verifiedHash } = session;
       const { count } = await sql`
-        INSERT INTO vault.sessions (id, person_id, refresh_hash, started_at, expires_at)
-        SELECT ${id}, person_id, ${refreshHash}, ${startedAt}, ${expiresAt}
+        INSERT INTO vault.sessions
+          (id, person_id, refresh_hash, started_at, expires_at, ends_at, device)
+        SELECT ${id}, person_id, ${refreshHash}, ${startedAt}, ${expiresAt}, ${endsAt}, ${device}
         FROM vault.credentials
         WHERE person_id = ${personId} AND password_hash = ${verifiedHash}
         FOR SHARE`;
       return count > 0;
     },
     async rotateSession(rotation: Rotation): Promise<RotationOutcome> {
-      const { id, refreshHash, nextHash, at, expiresAt } = rotation;
-      const [rotated] = await sql<{ personId: string }[]>`
-        UPDATE vault.sessions SET refresh_hash = ${nextHash}, expires_at = ${expiresAt}
-        WHERE id = ${id} AND refresh_hash = ${refreshHash}
-          AND ended_at IS NULL AND expires_at >= ${at}
-        RETURNING person_id AS "personId"`;
-      if (rotated) return { outcome: 'rotated', personId: rotated.personId };
+      const { id, refreshHash, nextHash, at, expiresAt, graceFrom } = rotation;
+      // Within the grace the token before becomes what it was: the last to be exchanged, and since then.
+      const [rotated] = await sql<{ personId: string; expiresAt: string }[]>`
+        UPDATE vault.sessions SET
+          rotated_at = CASE WHEN refresh_hash = ${refreshHash} THEN ${at} ELSE rotated_at END,
+          refresh_hash = ${nextHash}, previous_hash = ${refreshHash},
+          expires_at = least(${expiresAt} COLLATE "C", ends_at)
+        WHERE id = ${id} AND ended_at IS NULL AND expires_at >= ${at}
+          AND (refresh_hash = ${refreshHash}
+            OR (previous_hash = ${refreshHash} AND rotated_at >= ${graceFrom}))
+        RETURNING person_id AS "personId", expires_at AS "expiresAt"`;
+      if (rotated) return { outcome: 'rotated', ...rotated };
       const [reused] = await sql<{ personId: string }[]>`
         UPDATE vault.sessions SET ended_at = ${at}, was_reused = true
         WHERE id = ${id} AND refresh_hash <> ${refreshHash}
@@ -105,6 +112,12 @@ function sessions(sql: Client) {
         () => sql`
           UPDATE vault.sessions SET ended_at = ${at} WHERE id = ${id} AND ended_at IS NULL`,
       );
+    },
+    async endSessionOf(personId: string, id: string, at: string): Promise<boolean> {
+      const { count } = await sql`
+        UPDATE vault.sessions SET ended_at = ${at}
+        WHERE id = ${id} AND person_id = ${personId} AND ended_at IS NULL AND expires_at >= ${at}`;
+      return count > 0;
     },
   };
 }

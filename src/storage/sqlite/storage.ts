@@ -75,6 +75,7 @@ export async function openSqliteStorage(
       startSession: (session) => write('startSession', session),
       rotateSession: (rotation) => write('rotateSession', rotation),
       endSession: (id, at) => write('endSession', id, at),
+      endSessionOf: (personId, id, at) => write('endSessionOf', personId, id, at),
       keepAnswer: (answer) => write('keepAnswer', answer),
       secret: (name, proposed) => write('secret', name, proposed),
       prune: (now) => write('prune', now),

@@ -4,12 +4,8 @@ import type { Rewrap, Vault } from '../../kernel/vault.ts';
 import { toPlain } from '../worker-client.ts';
 import { closeWriter, migrateFile, openForWriting } from './connection.ts';
 import { createScrub } from './scrub.ts';
-
-type Synchronous<Port> = {
-  [Name in keyof Port]: Port[Name] extends (...args: infer Args) => Promise<infer Result>
-    ? (...args: Args) => Result
-    : never;
-};
+import type { Synchronous } from './synchronous.ts';
+import { sessionWrites } from './vault-sessions.ts';
 
 export type VaultWrites = Synchronous<
   Pick<
@@ -22,6 +18,7 @@ export type VaultWrites = Synchronous<
     | 'startSession'
     | 'rotateSession'
     | 'endSession'
+    | 'endSessionOf'
     | 'keepAnswer'
     | 'secret'
     | 'prune'
@@ -84,20 +81,6 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
   );
   const confirmPerson = database.query('UPDATE persons SET is_confirmed = 1 WHERE id = ?');
   const removePerson = database.query('DELETE FROM persons WHERE id = ?');
-  const startSession = database.query(
-    'INSERT INTO sessions (id, person_id, refresh_hash, started_at, expires_at) VALUES (?, ?, ?, ?, ?)',
-  );
-  const session = database.query<
-    { person_id: string; refresh_hash: string; expires_at: string; ended_at: string | null },
-    [string]
-  >('SELECT person_id, refresh_hash, expires_at, ended_at FROM sessions WHERE id = ?');
-  const rotate = database.query(
-    'UPDATE sessions SET refresh_hash = ?, expires_at = ? WHERE id = ?',
-  );
-  const endSession = database.query(
-    'UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL',
-  );
-  const endReused = database.query('UPDATE sessions SET ended_at = ?, was_reused = 1 WHERE id = ?');
   const endOthers = database.query<{ id: string }, [string, string, string]>(
     'UPDATE sessions SET ended_at = ? WHERE person_id = ? AND id <> ? AND ended_at IS NULL RETURNING id',
   );
@@ -113,6 +96,7 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
   const pruneAnswers = database.query('DELETE FROM answers WHERE expires_at < ?');
   const pruneSessions = database.query('DELETE FROM sessions WHERE expires_at < ?');
   return {
+    ...sessionWrites(database, (personId) => password.get(personId)?.hash),
     addPerson({ personId, keyId, wrappedKey, passwordHash, at }) {
       addPerson.run(personId, keyId, wrappedKey);
       setPassword.run(personId, passwordHash, at);
@@ -128,22 +112,6 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
     },
     strengthenPassword: ({ personId, passwordHash, verifiedHash }) =>
       void strengthen.run(passwordHash, personId, verifiedHash),
-    startSession({ id, personId, refreshHash, startedAt, expiresAt, verifiedHash }) {
-      if (password.get(personId)?.hash !== verifiedHash) return false;
-      startSession.run(id, personId, refreshHash, startedAt, expiresAt);
-      return true;
-    },
-    rotateSession({ id, refreshHash, nextHash, at, expiresAt }) {
-      const found = session.get(id);
-      if (!found || found.ended_at !== null || found.expires_at < at) return { outcome: 'unknown' };
-      if (found.refresh_hash !== refreshHash) {
-        endReused.run(at, id);
-        return { outcome: 'reused', personId: found.person_id };
-      }
-      rotate.run(nextHash, expiresAt, id);
-      return { outcome: 'rotated', personId: found.person_id };
-    },
-    endSession: (id, at) => void endSession.run(at, id),
     keepAnswer: ({ commandId, personId, requestDigest, sealed, expiresAt }) =>
       void keepAnswer.run(commandId, personId, requestDigest, sealed, expiresAt),
     secret(name, proposed) {
