@@ -8,6 +8,7 @@ import { createPasswords } from './auth/passwords.ts';
 import { createRecentRoles } from './auth/recent-roles.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
+import { createSignIn } from './auth/sign-in.ts';
 import { createTokenReuse } from './auth/token-reuse.ts';
 import { createCommands, type Commands } from './commands/index.ts';
 import type { Config, Secrets } from './config.ts';
@@ -15,6 +16,8 @@ import { registry } from './events/index.ts';
 import { type Role, UserErased, UserRoleChanged } from './events/users.ts';
 import { createFollowers } from './followers.ts';
 import { createAccess } from './http/access.ts';
+import { createAddresses } from './http/addresses.ts';
+import { createAudit } from './http/audit.ts';
 import type { Edge } from './http/edge.ts';
 import { createOnce } from './http/idempotency.ts';
 import { createLimits } from './http/rate-limit.ts';
@@ -34,7 +37,7 @@ import { createMonitoredHttp, type MonitoredHttp } from './monitoring.ts';
 import { followOtherNodes } from './other-nodes.ts';
 import { openReads } from './reads.ts';
 import { developmentSecrets } from './secrets.ts';
-import { openSharedSide } from './shared.ts';
+import { openSharedSide, type SharedSide } from './shared.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
@@ -109,16 +112,14 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const edge: Edge = {
     ...common,
+    ...createProtection(common, meters, shared.counts),
     queries: shared.queries,
     access,
     live,
     ...accounts,
-    passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
     freshness,
     once: createOnce({ vault, keyring, digest, clock }),
-    limits: createLimits(config.rateLimits, meters.requests.refused, shared.counts),
-    refused: meters.requests.refused,
     presence: shared.presence,
     nameOf: live.nameIfKnown,
     isProduction: config.isProduction,
@@ -227,6 +228,18 @@ function createMeasuredCommands(
   return { commands: meters.commands.watch(commands), states };
 }
 
+/** What stands between strangers and everything that is expensive or worth guessing. */
+function createProtection(
+  { config, logger }: { readonly config: Config; readonly logger: Logger },
+  meters: Meters,
+  shared: SharedSide['counts'],
+) {
+  const addresses = createAddresses(config.trustedProxies);
+  const { refused } = meters.requests;
+  const limits = createLimits({ limits: config.rateLimits, addresses, refused, shared });
+  return { addresses, refused, limits, audit: createAudit(logger, addresses) };
+}
+
 type AccountParts = {
   readonly commands: Commands;
   readonly vault: Vault;
@@ -256,6 +269,7 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
   const recentRoles = createRecentRoles<Role>();
   const recentlyErased = new Set<string>();
   const tokens = createTokens(secrets.jwt, newId);
+  const passwords = createPasswords();
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
   const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
   const erasure = createErasure({
@@ -271,6 +285,8 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
   });
   return {
     sessions,
+    passwords,
+    signIn: createSignIn({ vault, passwords, sessions }),
     recentRoles,
     recentlyErased,
     erasure,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { type CachedSideParts, openCachedSide } from './cache.ts';
 import type { Config } from './config.ts';
 import type { Check } from './http/health.ts';
-import type { SharedCounts } from './http/rate-limit.ts';
+import type { SharedCounts } from './http/sliding-window.ts';
 import type { AnswerCache } from './kernel/cached-reads.ts';
 import type { Broadcast } from './kernel/broadcast.ts';
 import type { Append } from './kernel/event-log.ts';
@@ -26,6 +26,8 @@ type SharedSideParts = CachedSideParts & {
   /** Another node has committed something, as far as a hint can tell. */
   readonly wake: () => void;
 };
+
+export type SharedSide = ReturnType<typeof openSharedSide>;
 
 /** Nothing is asked of the log, and nobody is woken, before `start`. */
 export function openSharedSide(given: SharedSideParts) {

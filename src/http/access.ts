@@ -109,7 +109,7 @@ export function createAccess(parts: AccessParts) {
     },
     /** A signed-in user of at least this role. */
     requireRole: (least: Role) => ({
-      detail: { security },
+      detail: { security: [{ bearerAuth: [least] }] },
       response: problems(401, 403),
       async transform({ request, set }) {
         admit(recognise(request) ?? (await identify(request)), request, set, least);

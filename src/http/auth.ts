@@ -23,7 +23,7 @@ const SignedIn = answer({
 
 export const commonPassword = (set: Set, path: string) =>
   problem(set, 'VALIDATION_ERROR', 'The request is not as it must be.', [
-    { path, message: 'Must not be one of the passwords that everybody tries first.' },
+    { path, message: 'Must not be one of the passwords that are tried first.' },
   ]);
 
 export function authHttp(edge: Edge) {
@@ -33,7 +33,8 @@ export function authHttp(edge: Edge) {
     .post(
       '/register',
       async ({ body, request, set, status }) => {
-        if (isCommonPassword(body.password)) return status(422, commonPassword(set, '/password'));
+        if (await isCommonPassword(body.password, body.email, body.name))
+          return status(422, commonPassword(set, '/password'));
         return once({ request, set, body, callerId: 'anonymous' }, personOf, async (repeatable) => {
           const taken = problem(
             set,
@@ -53,6 +54,7 @@ export function authHttp(edge: Edge) {
           if (!outcome.ok) return status(409, taken);
           // The same request again, after whom it registered was erased.
           if (outcome.state.status === 'erased') throw new UnknownPerson(outcome.id);
+          edge.audit.note(request, { accountId: outcome.id });
           accepted(edge, set, { ...outcome, actorId: outcome.id });
           tag(set, outcome.version);
           return status(201, userView(outcome.id, known(outcome)));
@@ -68,7 +70,7 @@ export function authHttp(edge: Edge) {
 }
 
 function signIn(edge: Edge) {
-  const { commands, passwords, sessions, tokenReuse, tokens, access, live } = edge;
+  const { audit, commands, limits, sessions, tokenReuse, tokens, access, live } = edge;
   const refreshToken = refreshCookie(edge);
 
   async function signedIn(userId: string, sid: string) {
@@ -94,15 +96,13 @@ function signIn(edge: Edge) {
     .post(
       '/login',
       async ({ body, request, set, status, cookie }) => {
-        const holder = await holderOf(edge, body.email);
-        const userId = holder && idOf(holder);
-        const hash = userId && (await edge.passwordHashOf(userId));
-        const isMatch = await passwords.matches(body.password, hash);
         const device = request.headers.get('user-agent') ?? '';
-        const session =
-          isMatch && userId && hash
-            ? await sessions.start({ personId: userId, verifiedHash: hash, device })
-            : undefined;
+        const session = await limits.passwords(attemptsOn(edge, body.email), async () => {
+          const holder = await holderOf(edge, body.email);
+          const accountId = holder && idOf(holder);
+          audit.note(request, { accountId });
+          return await edge.signIn(accountId, body.password, device);
+        });
         const answer = session && (await signedIn(session.personId, session.id));
         if (!session || !answer)
           return status(401, unauthorized(set, 'Address or password is wrong.'));
@@ -121,11 +121,15 @@ function signIn(edge: Edge) {
         refuseOthers(request);
         const presented = refreshToken.in(cookie);
         const refreshed = presented ? await sessions.refresh(presented) : undefined;
-        if (refreshed?.outcome === 'reused') await tokenReuse.note(refreshed, requestIdOf(set));
+        if (refreshed?.outcome === 'reused') {
+          audit.note(request, { accountId: refreshed.personId, action: 'token-reuse' });
+          await tokenReuse.note(refreshed, requestIdOf(set));
+        }
         if (refreshed?.outcome !== 'rotated') {
           if (presented) refreshToken.drop(cookie);
           return status(401, unauthorized(set, 'Sign in again.'));
         }
+        audit.note(request, { accountId: refreshed.personId });
         const answer = await signedIn(refreshed.personId, refreshed.id);
         if (!answer) return status(401, unauthorized(set, 'Sign in again.'));
         refreshToken.keep(cookie, refreshed);
@@ -145,7 +149,9 @@ function signIn(edge: Edge) {
         refuseOthers(request);
         const presented = refreshToken.in(cookie);
         const byCookie = presented ? sessions.idOf(presented) : undefined;
-        const byBearer = (await access.identify(request))?.sessionId;
+        const bearer = await access.identify(request);
+        const byBearer = bearer?.sessionId;
+        audit.note(request, { accountId: bearer?.id });
         if (byCookie === undefined && byBearer === undefined) {
           return status(401, unauthorized(set, 'Nobody is signed in.'));
         }
@@ -159,6 +165,8 @@ function signIn(edge: Edge) {
       },
     );
 }
+
+const attemptsOn = ({ digest }: Edge, email: string) => digest('attempts', normaliseEmail(email));
 
 function holderOf({ store, digest }: Edge, email: string) {
   return store.holderOf('email', digest('email', normaliseEmail(email)));

@@ -4,6 +4,7 @@ import type { Passwords } from '../auth/passwords.ts';
 import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Registration } from '../auth/registration.ts';
 import type { Sessions } from '../auth/sessions.ts';
+import type { SignIn } from '../auth/sign-in.ts';
 import type { TokenReuse } from '../auth/token-reuse.ts';
 import type { Commands } from '../commands/index.ts';
 import type { Role } from '../events/users.ts';
@@ -15,6 +16,8 @@ import type { Position, Version } from '../kernel/stream.ts';
 import type { Presence } from '../kernel/presence.ts';
 import type { ReadQueries } from '../queries/cached.ts';
 import type { Access } from './access.ts';
+import type { Addresses } from './addresses.ts';
+import type { Audit } from './audit.ts';
 import type { Freshness } from './freshness.ts';
 import type { CommandIdentity, Once } from './idempotency.ts';
 import type { Images } from './images.ts';
@@ -25,6 +28,8 @@ import type { Tokens } from './tokens.ts';
 
 export type Edge = {
   readonly access: Access;
+  readonly addresses: Addresses;
+  readonly audit: Audit;
   readonly commands: Commands;
   readonly queries: ReadQueries;
   readonly store: Pick<EventStore, 'readStream' | 'holderOf'>;
@@ -32,6 +37,7 @@ export type Edge = {
   readonly registration: Registration;
   readonly erasure: Erasure;
   readonly passwords: Passwords;
+  readonly signIn: SignIn;
   readonly passwordHashOf: (userId: string) => Promise<string | undefined>;
   readonly sessions: Sessions;
   readonly tokenReuse: TokenReuse;

@@ -11,6 +11,7 @@ import type { Edge } from './edge.ts';
 import { erasureHttp } from './erasure.ts';
 import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
+import { protectiveHeaders } from './headers.ts';
 import { type Check, healthHttp } from './health.ts';
 import { imagesHttp } from './images.ts';
 import type { JobControl } from './jobs.ts';
@@ -69,7 +70,8 @@ export function createHttp(parts: HttpParts) {
   const docs = docsHttp(api, parts.version, refreshCookie(edge).name);
   let methodsAt: ((path: string) => readonly string[]) | undefined;
   return app
-    .use(requestLog(logger, edge.newId, countRequest))
+    .headers(protectiveHeaders(edge.isProduction))
+    .use(requestLog({ ...edge, logger, count: countRequest }))
     .use(errorHandling(logger, (path) => (methodsAt ??= methodsOf(app))(path)))
     .use(corsFor(corsOrigins))
     .use(jsonBodies)

@@ -108,6 +108,11 @@ export type Vault = {
    */
   readonly changePassword: (change: PasswordChange) => Promise<readonly string[] | undefined>;
 
+  /** Replaces the hash by another of the same password; nothing happens if the password has changed. */
+  readonly strengthenPassword: (
+    change: Pick<PasswordChange, 'personId' | 'passwordHash' | 'verifiedHash'>,
+  ) => Promise<void>;
+
   /** False, and there is no session, if the password is no longer the one that was verified. */
   readonly startSession: (session: Session & Verified) => Promise<boolean>;
   readonly rotateSession: (rotation: Rotation) => Promise<RotationOutcome>;

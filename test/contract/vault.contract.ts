@@ -166,6 +166,21 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
         expect(await vault.startSession({ ...session('new'), verifiedHash: 'first' })).toBe(true);
       });
 
+      test('to a stronger hash of the same one ends no session', async () => {
+        await vault.startSession(session('s'));
+        const strengthened = {
+          personId: 'ada',
+          passwordHash: 'stronger',
+          verifiedHash: 'hash-of-ada',
+        };
+        await vault.strengthenPassword(strengthened);
+        await vault.strengthenPassword({ ...strengthened, passwordHash: 'late' });
+        expect(await vault.passwordHashOf('ada')).toBe('stronger');
+        expect(await vault.passwordHashOf('bob')).toBe('hash-of-bob');
+        expect(await vault.sessionsEndedSince(day(1))).toEqual([]);
+        expect(await vault.rotateSession(rotation('s', 1))).toMatchObject({ outcome: 'rotated' });
+      });
+
       test('does not end again what has ended', async () => {
         await vault.startSession(session('s'));
         await vault.endSession('s', day(2));

@@ -16,7 +16,9 @@ import { expectProblem, send } from './requests.ts';
 const answers = watchAnswers();
 const secret = 'a secret of the tests, long enough 1';
 const oldSecret = 'a secret of the tests, long enough 2';
-const others = { refresh: [secret], crypto: [secret] };
+const refreshSecret = 'a secret of the tests, long enough 3';
+const others = { refresh: [refreshSecret], crypto: [secret] };
+const ownKey = { kty: 'oct', k: Buffer.from(oldSecret).toString('base64url'), alg: 'HS256' };
 let server: TestServer;
 let ada: Awaited<ReturnType<typeof signUp>>;
 
@@ -25,6 +27,15 @@ beforeAll(async () => {
   ada = await signUp(server.url);
 });
 afterAll(() => server.stop());
+
+const upgrade = {
+  headers: {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  },
+};
 
 const profile = (token: string, url = server.url) => send(url, 'GET /profile', { token });
 
@@ -70,6 +81,27 @@ function altered(claims: Parts) {
   return [head, encoded({ ...decoded(body), ...claims }), signature].join('.');
 }
 
+/** The same bytes in base64url, with one of the bits set that decode to nothing. */
+function respelled(token: string): string {
+  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return token.slice(0, -1) + digits[digits.indexOf(token.at(-1)!) | 1];
+}
+
+/** Where a token may be sent: in the header, or in the address of what is followed. */
+const doors = [
+  ['GET /profile', (token: string) => send(server.url, 'GET /profile', { token })],
+  ['GET /events', (token: string) => send(server.url, 'GET /events', { token })],
+  [
+    'GET /events/stream',
+    (token: string) => send(server.url, `GET /events/stream?token=${encodeURIComponent(token)}`),
+  ],
+  [
+    'GET /ws/chat/lobby',
+    (token: string) =>
+      send(server.url, `GET /ws/chat/lobby?token=${encodeURIComponent(token)}`, upgrade),
+  ],
+] as const;
+
 describe('an access token', () => {
   const now = Math.floor(Date.now() / 1_000);
 
@@ -94,30 +126,80 @@ describe('an access token', () => {
     expect((await profile(forge({ jti: 'another' }))).status).toBe(200);
   });
 
+  const named = (kid: unknown) => forge({}, { kid });
+  const withHeader = (header: Parts) => forge({}, header);
+
   test.each([
+    ['is not signed', () => forge({}, { alg: 'none' }, () => '')],
+    ['is not signed, in capitals', () => forge({}, { alg: 'NONE' }, () => '')],
+    ['is not signed, in mixed case', () => forge({}, { alg: 'nOnE' }, () => '')],
+    ['is not signed, and has a signature', () => withHeader({ alg: 'none' })],
+    ['is signed with HS384', () => forge({}, { alg: 'HS384' }, hmac('sha384', secret))],
+    ['is signed with HS512', () => forge({}, { alg: 'HS512' }, hmac('sha512', secret))],
+    ['says another way than it is signed', () => withHeader({ alg: 'HS512' })],
+    ['says RS256 and is signed as ours are', () => withHeader({ alg: 'RS256' })],
+    ['says ES256 with an empty signature', () => forge({}, { alg: 'ES256' }, () => '')],
+    ['says hs256', () => withHeader({ alg: 'hs256' })],
+    ['has no algorithm', () => withHeader({ alg: undefined })],
+    ['names no key', () => named(undefined)],
+    ['names an unknown key', () => named('another')],
+    ['names the first key', () => named('0')],
+    ['names a file as its key', () => forge({}, { kid: '/dev/null' }, hmac('sha256', ''))],
+    ['names a file above as its key', () => named('../../../../dev/null')],
+    ['names a query as its key', () => named("' UNION SELECT 'secret' --")],
+    ['names a property of every object as its key', () => named('__proto__')],
+    ['names a list of keys', () => named([decoded(ada.accessToken.split('.')[0])['kid']])],
+    ['names an address as its key', () => named('https://evil.example/key')],
+    ['brings its key', () => forge({}, { jwk: ownKey }, hmac('sha256', oldSecret))],
+    ['brings its key, signed as ours are', () => withHeader({ jwk: ownKey })],
+    ['says where its key is', () => withHeader({ jku: 'https://evil.example/jwks.json' })],
+    ['says where its certificate is', () => withHeader({ x5u: 'https://evil.example/x5u' })],
+    ['brings its certificate', () => withHeader({ x5c: ['MIIB'] })],
+    ['has a header that must be understood', () => withHeader({ crit: ['exp'] })],
+    ['is compressed', () => withHeader({ zip: 'DEF' })],
     ['is expired', () => forge({ iat: now - 1_000, exp: now - 1 })],
+    ['expired long ago', () => forge({ iat: 1, exp: 2 })],
+    ['is older than ours become', () => forge({ iat: now - 901, exp: now + 600 })],
     ['never expires', () => forge({ exp: undefined })],
+    ['expires at no number', () => forge({ exp: `${now + 600}` })],
     ['is not yet valid', () => forge({ nbf: now + 600 })],
+    ['is issued in the future', () => forge({ iat: now + 600, exp: now + 1_200 })],
+    ['is not issued at any time', () => forge({ iat: undefined })],
     ['is for others', () => forge({ aud: 'others' })],
+    ['is for nobody', () => forge({ aud: undefined })],
     ['is from others', () => forge({ iss: 'others' })],
+    ['is from nobody', () => forge({ iss: undefined })],
     ['has no session', () => forge({ sid: undefined })],
     ['has no user', () => forge({ sub: undefined })],
-    ['is of another kind', () => forge({}, { typ: 'refresh' })],
+    ['has no role', () => forge({ role: undefined })],
+    ['has a role that nobody has', () => forge({ role: 'owner' })],
+    ['has no id', () => forge({ jti: undefined })],
+    ['is of another kind', () => withHeader({ typ: 'refresh' })],
+    ['is of a general kind', () => withHeader({ typ: 'JWT' })],
+    ['is of no kind', () => withHeader({ typ: undefined })],
+    ['is the refresh token', () => ada.cookie.replace(/^[^=]*=/, '')],
     ['is signed with another key', () => forge({}, {}, hmac('sha256', oldSecret))],
+    [
+      'is signed with the key of refresh tokens',
+      () => forge({}, {}, hmac('sha256', refreshSecret)),
+    ],
     ['is signed with an empty key', () => forge({}, {}, hmac('sha256', ''))],
-    ['is signed in another way', () => forge({}, { alg: 'HS512' }, hmac('sha512', secret))],
-    ['says another way than it is signed', () => forge({}, { alg: 'HS512' })],
-    ['is not signed', () => forge({}, { alg: 'none' }, () => '')],
-    ['is not signed, in other case', () => forge({}, { alg: 'nOnE' }, () => '')],
     ['lost its signature', () => ada.accessToken.replace(/[^.]*$/, '')],
+    ['lost the end of its signature', () => ada.accessToken.slice(0, -1)],
+    ['lost its signature and the dot', () => ada.accessToken.replace(/\.[^.]*$/, '')],
+    ['lost its claims', () => ada.accessToken.replace(/\.[^.]*\./, '..')],
+    ['lost its header', () => ada.accessToken.replace(/^[^.]*/, '')],
+    ['has a fourth part', () => `${ada.accessToken}.e30`],
+    ['has another spelling of its signature', () => respelled(ada.accessToken)],
+    ['has padding', () => `${ada.accessToken}=`],
     ['has another role', () => altered({ role: 'admin' })],
     ['has another user', () => altered({ sub: 'somebody' })],
+    ['has another end', () => altered({ exp: now + 100_000 })],
     ['is no token', () => 'nonsense'],
     ['is empty', () => ''],
     ['is very long', () => 'x'.repeat(8_000)],
-    ['is the refresh token', () => ada.cookie.replace(/^[^=]*=/, '')],
-  ])('that %s is refused', async (_, make) => {
-    await expectSignedOut(await profile(make()));
+  ])('that %s is refused, wherever it is shown', async (_, make) => {
+    for (const [, show] of doors) await expectSignedOut(await show(make()));
   });
 
   test.each(['Basic YTpi', 'Bearer', 'Token x'])('is not %p', async (authorization) => {

@@ -65,6 +65,11 @@ function persons(sql: Client) {
           RETURNING id`;
         return ended.map(({ id }) => id);
       }),
+    async strengthenPassword(change: Parameters<Vault['strengthenPassword']>[0]) {
+      await sql`
+        UPDATE vault.credentials SET password_hash = ${change.passwordHash}
+        WHERE person_id = ${change.personId} AND password_hash = ${change.verifiedHash}`;
+    },
   };
 }
 

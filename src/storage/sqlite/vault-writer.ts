@@ -14,6 +14,7 @@ export type VaultWrites = Synchronous<
     | 'confirmPerson'
     | 'removePerson'
     | 'changePassword'
+    | 'strengthenPassword'
     | 'startSession'
     | 'rotateSession'
     | 'endSession'
@@ -72,6 +73,9 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
   const setPassword = database.query(
     'INSERT OR REPLACE INTO credentials (person_id, password_hash, changed_at) VALUES (?, ?, ?)',
   );
+  const strengthen = database.query(
+    'UPDATE credentials SET password_hash = ? WHERE person_id = ? AND password_hash = ?',
+  );
   const password = database.query<{ hash: string }, [string]>(
     'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
   );
@@ -106,6 +110,8 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
       setPassword.run(personId, passwordHash, at);
       return endOthers.all(at, personId, keepSession).map(({ id }) => id);
     },
+    strengthenPassword: ({ personId, passwordHash, verifiedHash }) =>
+      void strengthen.run(passwordHash, personId, verifiedHash),
     keepAnswer: ({ commandId, personId, requestDigest, sealed, expiresAt }) =>
       void keepAnswer.run(commandId, personId, requestDigest, sealed, expiresAt),
     secret(name, proposed) {
