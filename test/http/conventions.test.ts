@@ -26,10 +26,6 @@ function write(requestLine: string, ...rest: readonly string[]) {
   return exchange(server.url, `${requestLine} HTTP/1.1`, signed, ...rest);
 }
 
-function create(url: string, token: string) {
-  return send(url, 'POST /products', { token, json: newProduct() });
-}
-
 const newProduct = () => ({ name: 'Mug', price: 1, sku: newSku() });
 
 describe('an address that is not there', () => {
