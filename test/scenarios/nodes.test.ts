@@ -73,7 +73,8 @@ describe.each([
       const { id } = (await made.json()) as { id: string };
       for (let price = 1; price <= rounds; price += 1) {
         const [here, there] = price % 2 === 0 ? [one, other] : [other, one];
-        await send(here.url, `PATCH /products/${id}`, { token, json: { price } });
+        const changed = await send(here.url, `PATCH /products/${id}`, { token, json: { price } });
+        expect(changed.status).toBe(200);
         for (const { url } of [there, here, there]) {
           const read = await send(url, `GET /products/${id}`, { token });
           expect(await read.json()).toMatchObject({ price });
