@@ -224,7 +224,7 @@ export default defineConfig({
     }),
     ...layer('testing', {
       folders: folders.filter((folder) => folder !== 'testing'),
-      roots: ['app.ts', 'config.ts', 'postgres-rows.ts'],
+      roots: ['app.ts', 'config.ts', 'postgres-rows.ts', 'secrets.ts'],
       packages: 'any',
     }),
     ...layer('cli', {
@@ -235,6 +235,7 @@ export default defineConfig({
         'control.ts',
         'main.ts',
         'postgres-rows.ts',
+        'secrets.ts',
         'read-side.ts',
         'reads.ts',
         'secrets.ts',
