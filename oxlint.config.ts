@@ -235,7 +235,6 @@ export default defineConfig({
         'control.ts',
         'main.ts',
         'postgres-rows.ts',
-        'secrets.ts',
         'read-side.ts',
         'reads.ts',
         'secrets.ts',
