@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { chmod } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { temporaryDirectory } from '../src/testing/directory.ts';
-import { bunTest, outcomeOf } from './bun-test.ts';
+import { bunTest, type EngineOutcome, outcomeOf, summaryOf } from './bun-test.ts';
 import { root } from './command-line.ts';
 
 let temporary: ReturnType<typeof temporaryDirectory>;
@@ -17,7 +18,8 @@ async function run(...texts: readonly string[]) {
   return await bunTest({
     options: [],
     files: files.map((file) => relative(root, file)),
-    environment: { CI: '', GITHUB_ACTIONS: '' },
+    environment: {},
+    output: 'ignore',
   });
 }
 
@@ -47,5 +49,37 @@ describe('a run of tests', () => {
     const xml = '<testsuites name="bun test" tests="1" failures="0" skipped="0">';
     const files: readonly string[] = [];
     expect(outcomeOf({ exitCode: 7, xml, files })).toEqual({ exitCode: 7, passed: 1, failed: 1 });
+  });
+});
+
+describe('the verdict of .ci/run', () => {
+  /** Runs it with a `bun` that prints what two runs have come to. */
+  async function verdictOn(outcomes: readonly EngineOutcome[], exitCode: number) {
+    const summary = join(temporary.path, 'summary');
+    await Bun.write(summary, `\n 7 pass\n 7 fail\nRan 14 tests\n${summaryOf(outcomes)}\n`);
+    const bun = join(temporary.path, 'bun');
+    await Bun.write(bun, `#!/bin/sh\n[ "$2" = check ] || { cat ${summary}; exit ${exitCode}; }\n`);
+    await chmod(bun, 0o755);
+    const ci = Bun.spawn([join(root, '.ci/run')], {
+      env: { PATH: `${temporary.path}:${process.env['PATH']}` },
+      stdout: 'pipe',
+      stderr: 'pipe',
+    });
+    const said = await ci.stdout.text();
+    return { isGreen: (await ci.exited) === 0, said: said.trimEnd().split('\n').at(-1) };
+  }
+
+  const first = { engine: 'sqlite', exitCode: 0, passed: 1_200, failed: 0 };
+  const second = { engine: 'postgres', exitCode: 0, passed: 300, failed: 0 };
+
+  test('is the sum of the runs on both engines', async () => {
+    const said = '1500 passed, 0 failed';
+    expect(await verdictOn([first, second], 0)).toEqual({ isGreen: true, said });
+  });
+
+  test('is red where either run has failed', async () => {
+    const red = { ...second, exitCode: 1, failed: 2 };
+    const said = '1500 passed, 2 failed';
+    expect(await verdictOn([first, red], 1)).toEqual({ isGreen: false, said });
   });
 });

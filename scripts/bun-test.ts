@@ -15,10 +15,13 @@ export type TestRun = {
   /** Paths from the root of the repository. */
   readonly files: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether what the tests say is shown; it is unless this says otherwise. */
+  readonly output?: 'inherit' | 'ignore';
 };
 
 /** Runs the files; whoever ends this process ends the tests too. */
-export async function bunTest({ options, files, environment }: TestRun): Promise<Outcome> {
+export async function bunTest(run: TestRun): Promise<Outcome> {
+  const { options, files, environment, output = 'inherit' } = run;
   const directory = mkdtempSync(join(tmpdir(), 'refold-tests-'));
   const report = join(directory, 'report.xml');
   const reporting = ['--reporter=junit', `--reporter-outfile=${report}`];
@@ -26,7 +29,7 @@ export async function bunTest({ options, files, environment }: TestRun): Promise
   const tests = Bun.spawn([process.execPath, 'test', ...options, ...reporting, ...paths], {
     cwd: root,
     env: { ...process.env, ...environment },
-    stdio: ['inherit', 'inherit', 'inherit'],
+    stdio: ['inherit', output, output],
   });
   const forward = (signal: NodeJS.Signals) => tests.kill(signal);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -66,4 +69,15 @@ export function outcomeOf({ exitCode, xml, files }: Ended): Outcome {
   const failed = count('failures') + dead;
   if (failed > 0) return { exitCode: exitCode || 1, passed, failed };
   return { exitCode, passed, failed: exitCode === 0 ? 0 : 1 };
+}
+
+export type EngineOutcome = Outcome & { readonly engine: string };
+
+/** Of several runs; the last two lines are the sums, in the form of Bun's own summary, which `.ci/run` reads. */
+export function summaryOf(outcomes: readonly EngineOutcome[]): string {
+  const lines = outcomes.map(
+    ({ engine, passed, failed }) => `Servers on ${engine}: ${passed} passed, ${failed} failed`,
+  );
+  const sum = (of: 'passed' | 'failed') => outcomes.reduce((total, one) => total + one[of], 0);
+  return ['', ...lines, '', ` ${sum('passed')} pass`, ` ${sum('failed')} fail`].join('\n');
 }

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { bunTest, type Outcome } from './bun-test.ts';
+import { bunTest, type EngineOutcome, summaryOf } from './bun-test.ts';
 import { provideChromium } from './chromium.ts';
 import { commandLine, root, runCommandLine, WrongArguments } from './command-line.ts';
 import { onEitherEngine, servicesFor } from './needs.ts';
@@ -90,24 +90,14 @@ async function runAll(
   if (testNamePattern !== undefined) options.push('--test-name-pattern', testNamePattern);
   if (bail) options.push('--bail');
   if (coverage) options.push('--coverage');
-  const outcomes: (Run & Outcome)[] = [];
-  for (const run of runs) {
-    const { engine, files } = run;
+  const outcomes: EngineOutcome[] = [];
+  for (const { engine, files } of runs) {
     if (runs.length > 1) console.log(`\nServers on ${engine}:\n`);
     const own = { ...environment, TEST_ENGINE: engine };
     const outcome = await bunTest({ options, files, environment: own });
     if (bail && outcome.exitCode !== 0) return outcome.exitCode;
-    outcomes.push({ ...run, ...outcome });
+    outcomes.push({ engine, ...outcome });
   }
-  if (runs.length > 1) summarise(outcomes);
+  if (runs.length > 1) console.log(summaryOf(outcomes));
   return outcomes.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0;
-}
-
-/** In the form of Bun's own summary, which `.ci/run` reads. */
-function summarise(outcomes: readonly (Run & Outcome)[]): void {
-  for (const { engine, passed, failed } of outcomes) {
-    console.log(`\nServers on ${engine}: ${passed} passed, ${failed} failed`);
-  }
-  const sum = (of: 'passed' | 'failed') => outcomes.reduce((total, one) => total + one[of], 0);
-  console.log(`\n ${sum('passed')} pass\n ${sum('failed')} fail`);
 }
