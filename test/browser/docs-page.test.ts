@@ -47,7 +47,7 @@ describe('the reference page', () => {
       await page.showsSoMany(`${health} ${part}`, 1);
       await page.evaluate(`document.querySelector('${health} ${part}').click()`);
     }
-    await page.shows(`${health} .live-responses-table td.response-col_status`, '200');
+    await page.shows(`${health} .live-responses-table tbody td.response-col_status`, '200');
   });
 
   test('runs no script that is smuggled in', async () => {
