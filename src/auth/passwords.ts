@@ -4,8 +4,8 @@ import { Overloaded } from '../kernel/group-commit.ts';
 /** OWASP's floor for Argon2id: 19 MiB, two passes, one lane. When it rises, hashes rise at the next sign-in. */
 const argon2id = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
 const concurrencyMax = 2;
-/** Half a second's work: whoever came later would wait longer than is of use. */
-const waitingMax = 32;
+/** A second's work or two: whoever came later would wait longer than is of use. */
+const waitingMax = 64;
 
 export type Passwords = ReturnType<typeof createPasswords>;
 

@@ -210,7 +210,7 @@ describe('wrong passwords from ever new addresses', () => {
   });
 });
 
-describe('forty sign-ins at once', () => {
+describe('eighty sign-ins at once', () => {
   test('are answered or shed, and hold up nobody else', async () => {
     const server = await limitedTo({});
     const { email } = await signUp(server.url);
@@ -220,7 +220,7 @@ describe('forty sign-ins at once', () => {
       order.push(name);
       return response;
     };
-    const signingIn = Array.from({ length: 40 }, () => noted('sign-in', login(server, { email })));
+    const signingIn = Array.from({ length: 80 }, () => noted('sign-in', login(server, { email })));
     await until(() => server.application.edge.passwords.load().waiting > 10);
     const health = await noted('health', fetch(`${server.url}/health`));
     expect(health.status).toBe(200);
@@ -241,7 +241,7 @@ describe('forty sign-ins at once', () => {
   test('that are shed are not counted as wrong', async () => {
     const server = await limitedTo({ passwords: 1 });
     const { email } = await signUp(server.url);
-    const responses = await Promise.all(Array.from({ length: 40 }, () => login(server, { email })));
+    const responses = await Promise.all(Array.from({ length: 80 }, () => login(server, { email })));
     expect(statusesOf(responses)).toContain(503);
     expect((await login(server, { email })).status).toBe(200);
   });

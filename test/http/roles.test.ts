@@ -1,78 +1,174 @@
+// Who may do what, asked of every route that the OpenAPI document has: a new one is covered by being there.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import {
-  promote,
-  signUp,
-  startServer,
-  temporaryPlace,
-  type TestServer,
-} from '../../src/testing/server.ts';
-import { expectProblem, send } from './requests.ts';
+import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
+import { png } from '../../src/testing/image-bytes.ts';
+import { expectProblem, newSku, send } from './requests.ts';
 
-describe('a change of role', () => {
-  let own: TestServer;
-  let admin: Awaited<ReturnType<typeof promote>>;
-  let adminId: string;
+type Role = 'user' | 'moderator' | 'admin';
+type Operation = {
+  readonly security?: readonly Readonly<Record<string, readonly Role[]>>[];
+  readonly responses: Readonly<Record<string, unknown>>;
+};
+type Route = {
+  readonly method: string;
+  readonly path: string;
+  readonly isOpen: boolean;
+  readonly role: Role | undefined;
+  /** That of a thing which belongs to somebody. */
+  readonly isOwned: boolean;
+};
+
+const ranks: readonly Role[] = ['user', 'moderator', 'admin'];
+const server = await startServer();
+afterAll(() => server.stop());
+const routes = await routesOf(server);
+
+async function routesOf({ url }: TestServer): Promise<Route[]> {
+  const document = (await (await fetch(`${url}/docs/json`)).json()) as {
+    readonly security: NonNullable<Operation['security']>;
+    readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  };
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { security = document.security, responses }]) => {
+      const bearer = security.find((one) => 'bearerAuth' in one);
+      const role = bearer?.['bearerAuth']?.[0];
+      return {
+        method: method.toUpperCase(),
+        path,
+        isOpen: security.length === 0 || security.some((one) => !('bearerAuth' in one)),
+        role,
+        isOwned: /\{\w*[iI]d\}/.test(path) && method !== 'get' && !role && '404' in responses,
+      };
+    }),
+  );
+}
+
+const named = (chosen: readonly Route[]) =>
+  chosen.map((route) => [`${route.method} ${route.path}`, route] as const);
+
+/** With something in each place of its path. */
+const filled = (path: string, id = crypto.randomUUID()) =>
+  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => (name === 'room' ? 'lobby' : id));
+
+const ask = ({ method }: Route, path: string, token?: string) =>
+  send(server.url, `${method} ${path}` as `${string} /${string}`, {
+    ...(token !== undefined && { token }),
+    ...(method !== 'GET' && { json: { nonsense: true } }),
+  });
+
+describe('the document', () => {
+  test('says of every route who may ask', () => {
+    expect(routes.length).toBeGreaterThan(25);
+    const open = routes
+      .filter(({ isOpen }) => isOpen)
+      .map(({ method, path }) => `${method} ${path}`);
+    expect(open.toSorted()).toEqual([
+      'GET /health',
+      'GET /images/{name}',
+      'GET /metrics',
+      'GET /ready',
+      'POST /auth/login',
+      'POST /auth/logout',
+      'POST /auth/refresh',
+      'POST /auth/register',
+    ]);
+  });
+
+  test('asks for a role wherever only admins may be, and nowhere else', () => {
+    const ruled = routes.filter(({ role }) => role !== undefined);
+    const admins = routes.filter(({ path }) => path.startsWith('/admin/'));
+    expect(ruled).toEqual(admins);
+    expect(admins.length).toBeGreaterThan(5);
+    expect(new Set(admins.map(({ role }) => role))).toEqual(new Set<Role>(['admin']));
+  });
+});
+
+describe('whoever is not signed in', () => {
+  test.each(named(routes.filter(({ isOpen }) => !isOpen)))('is refused %s', async (_, route) => {
+    const response = await ask(route, filled(route.path));
+    expect(response.headers.get('www-authenticate')).toStartWith('Bearer');
+    await expectProblem(response, 401, 'UNAUTHORIZED');
+  });
+});
+
+describe('a role that is too low', () => {
+  const tokens = new Map<Role, string>();
 
   beforeAll(async () => {
-    own = await startServer();
-    const root = await signUp(own.url);
-    adminId = root.user.id;
-    admin = await promote(own, adminId, root.email);
-  });
-  afterAll(() => own.stop());
-
-  const become = (token: string, id: string, role: string) =>
-    send(own.url, `PATCH /admin/users/${id}/role`, { token, json: { role } });
-  const list = (token: string) => send(own.url, 'GET /admin/users', { token });
-
-  test('counts at once, with the old token, both ways', async () => {
-    const { user, accessToken } = await signUp(own.url);
-    await expectProblem(await list(accessToken), 403, 'FORBIDDEN');
-    expect((await become(admin.accessToken, user.id, 'admin')).status).toBe(200);
-    expect((await list(accessToken)).status).toBe(200);
-    expect((await become(admin.accessToken, user.id, 'user')).status).toBe(200);
-    await expectProblem(await list(accessToken), 403, 'FORBIDDEN');
-  });
-
-  test('cannot take away the last admin', async () => {
-    for (const role of ['user', 'moderator']) {
-      const response = await become(admin.accessToken, adminId, role);
-      await expectProblem(response, 409, 'LAST_ADMIN');
-    }
-    expect((await list(admin.accessToken)).status).toBe(200);
-  });
-
-  test('leaves one of two admins who demote each other at once', async () => {
-    for (let round = 0; round < 10; round += 1) {
-      const { user, accessToken } = await signUp(own.url);
-      await become(admin.accessToken, user.id, 'admin');
-      const responses = await Promise.all([
-        become(admin.accessToken, user.id, 'user'),
-        become(accessToken, adminId, 'user'),
-      ]);
-      const codes = responses.map(({ status }) => status).toSorted();
-      expect([
-        [200, 403],
-        [200, 409],
-      ]).toContainEqual(codes);
-      const left = [admin.accessToken, accessToken].map(list);
-      const admins = (await Promise.all(left)).filter(({ status }) => status === 200);
-      expect(admins).toHaveLength(1);
-      if (responses[1]!.status === 200) await become(accessToken, adminId, 'admin');
-      await become(admin.accessToken, user.id, 'user');
+    for (const role of ranks) {
+      const { accessToken, user, email } = await signUp(server.url);
+      const held =
+        role === 'user' ? accessToken : (await promote(server, user.id, email, role)).accessToken;
+      tokens.set(role, held);
     }
   });
 
-  test('lasts through a restart, with the old token', async () => {
-    const { path: directory, remove } = temporaryPlace();
-    const before = await startServer({ directory });
-    const grace = await signUp(before.url);
-    await promote(before, grace.user.id, grace.email);
-    await before.stop();
-    const after = await startServer({ directory });
-    const response = await send(after.url, 'GET /admin/users', { token: grace.accessToken });
-    expect(response.status).toBe(200);
-    await after.stop();
-    await remove();
+  const lower = routes.flatMap((route) =>
+    ranks
+      .slice(0, route.role ? ranks.indexOf(route.role) : 0)
+      .map((role) => [role, `${route.method} ${route.path}`, route] as const),
+  );
+
+  test.each(lower)('%s is refused %s', async (role, _, route) => {
+    await expectProblem(await ask(route, filled(route.path), tokens.get(role)!), 403, 'FORBIDDEN');
   });
+
+  test('is the reason: the one that is asked for gets further', async () => {
+    for (const route of routes.filter(({ role }) => role !== undefined)) {
+      const { status } = await ask(route, filled(route.path), tokens.get(route.role!)!);
+      expect([route.path, status === 401 || status === 403]).toEqual([route.path, false]);
+    }
+  });
+});
+
+type Owner = Awaited<ReturnType<typeof signUp>>;
+
+/** How something that belongs to somebody comes to be, by where it is; the answer is its id. */
+const made: Readonly<Record<string, (owner: Owner, stranger: Owner) => Promise<string>>> = {
+  '/products/{id}': productOf,
+  '/products/{id}/image': productOf,
+  '/chat/{room}/messages/{id}': async ({ client }) => {
+    const { data } = await client.chat({ room: 'lobby' }).messages.post({ text: 'Mine' });
+    return data!.id;
+  },
+  '/notifications/{id}/read': async ({ client, user }, stranger) => {
+    await stranger.client.chat({ room: 'lobby' }).messages.post({ text: `@${user.email}` });
+    await server.reactedToAll();
+    const { data } = await client.notifications.get({ query: {} });
+    return data!.data[0]!.id;
+  },
+};
+
+async function productOf({ client }: Owner) {
+  const { data } = await client.products.post({ name: 'Mug', price: 1, sku: newSku() });
+  return data!.id;
+}
+
+/** What its owner would send. */
+const bodies: Readonly<Record<string, Parameters<typeof send>[2]>> = {
+  'PATCH /products/{id}': { json: { price: 2 } },
+  'PUT /products/{id}/image': { body: png(), headers: { 'content-type': 'image/png' } },
+};
+
+describe('a stranger to what belongs to somebody', () => {
+  test.each(named(routes.filter(({ isOwned }) => isOwned)))(
+    'is refused %s, and its owner is not',
+    async (name, { method, path }) => {
+      const [owner, stranger] = [await signUp(server.url), await signUp(server.url)];
+      const id = await made[path]?.(owner, stranger);
+      if (id === undefined) throw new Error(`Say in this file how a thing at ${path} is made.`);
+      const route = `${method} ${filled(path, id)}` as `${string} /${string}`;
+      const sent = bodies[name] ?? {};
+      const refused = await send(server.url, route, { ...sent, token: stranger.accessToken });
+      expect([403, 404]).toContain(refused.status);
+      await expectProblem(
+        refused,
+        refused.status,
+        refused.status === 403 ? 'FORBIDDEN' : 'NOT_FOUND',
+      );
+      const allowed = await send(server.url, route, { ...sent, token: owner.accessToken });
+      const withoutImage = name === 'DELETE /products/{id}/image' ? 404 : undefined;
+      expect([200, 204, withoutImage]).toContain(allowed.status);
+    },
+  );
 });
