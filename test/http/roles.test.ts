@@ -1,6 +1,6 @@
 // Who may do what, asked of every route that the OpenAPI document has: a new one is covered by being there.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
+import { promote, signIn, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
 import { png } from '../../src/testing/image-bytes.ts';
 import { expectProblem, newSku, send } from './requests.ts';
 
@@ -47,7 +47,7 @@ const named = (chosen: readonly Route[]) =>
   chosen.map((route) => [`${route.method} ${route.path}`, route] as const);
 
 /** With something in each place of its path. */
-const filled = (path: string, id = crypto.randomUUID()) =>
+const filled = (path: string, id: string = crypto.randomUUID()) =>
   path.replaceAll(/\{(\w+)\}/g, (_, name: string) => (name === 'room' ? 'lobby' : id));
 
 const ask = ({ method }: Route, path: string, token?: string) =>
@@ -130,6 +130,11 @@ const made: Readonly<Record<string, (owner: Owner, stranger: Owner) => Promise<s
   '/chat/{room}/messages/{id}': async ({ client }) => {
     const { data } = await client.chat({ room: 'lobby' }).messages.post({ text: 'Mine' });
     return data!.id;
+  },
+  '/profile/sessions/{id}': async ({ client, email }) => {
+    await signIn(server.url, email);
+    const { data } = await client.profile.sessions.get({ query: {} });
+    return data!.data.find(({ current }) => !current)!.id;
   },
   '/notifications/{id}/read': async ({ client, user }, stranger) => {
     await stranger.client.chat({ room: 'lobby' }).messages.post({ text: `@${user.email}` });
