@@ -15,7 +15,8 @@ export async function isCommonPassword(
 ): Promise<boolean> {
   const word = plain(password);
   const guesses = [...known.flatMap(partsOf), ...ours].map(plain);
-  return guesses.includes(withoutDigits(word)) || (await (leaked ??= loadLeaked())).has(word);
+  if (guesses.includes(word) || guesses.includes(withoutDigits(word))) return true;
+  return (await (leaked ??= loadLeaked())).has(word);
 }
 
 async function loadLeaked(): Promise<ReadonlySet<string>> {
