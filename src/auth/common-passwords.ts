@@ -14,8 +14,9 @@ export async function isCommonPassword(
   ...known: readonly string[]
 ): Promise<boolean> {
   const word = plain(password);
-  const guesses = [...known.flatMap(partsOf), ...ours].map(plain);
-  return guesses.includes(withoutDigits(word)) || (await (leaked ??= loadLeaked())).has(word);
+  const guesses = new Set([...known.flatMap(partsOf), ...ours].map(plain));
+  if (guesses.has(word) || guesses.has(withoutDigits(word))) return true;
+  return (await (leaked ??= loadLeaked())).has(word);
 }
 
 async function loadLeaked(): Promise<ReadonlySet<string>> {

@@ -10,6 +10,8 @@ import { EdgeRefusal, problem, type Problem, requestIdHeader, type Set } from '.
 
 const detailsMax = 20;
 const pathLengthMax = 100;
+/** A field that we do not know is called as its sender called it: only what looks like a name is said again. */
+const namesOnly = /^(?:\/\w{1,40})+$/;
 /**
  * A disk that is full or fails, files that are damaged or locked; a database whose connection was lost, that
  * has no room, is read-only or takes too long: it may pass, and is no defect here.
@@ -125,7 +127,8 @@ function invalid(set: Set, { type, validator, value }: ValidationError): Problem
   const found = new Map<string, string>();
   for (const { path, message, schema } of errorsOf(validator as Checked, value)) {
     if (found.size === detailsMax) break;
-    const place = (path || (schema.place ?? `/${type}`)).slice(0, pathLengthMax).toWellFormed();
+    const isSayable = path.length <= pathLengthMax && namesOnly.test(path);
+    const place = isSayable ? path : (schema.place ?? `/${type}`);
     if (!found.has(place))
       found.set(place, schema.mustBe ? `Must be ${schema.mustBe}.` : `${message}.`);
   }
