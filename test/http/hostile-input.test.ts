@@ -222,7 +222,7 @@ describe('an address in the path', () => {
   ])('is the id of nothing: %s', async (id) => {
     for (const path of ['/products/', '/admin/users/']) {
       const method = path === '/products/' ? 'GET' : 'DELETE';
-      const response = await ask(`${method} ${path}${id}`);
+      const response = await ask(`${method} ${path}${id}` as `${string} /${string}`);
       expect([403, 404, 422]).toContain(response.status);
       expect(response.headers.get('set-cookie')).toBeNull();
       expect(await response.text()).not.toMatch(/set-cookie|'='|__proto__|aaaa/);
