@@ -1,7 +1,7 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import { migrationsFolder, newestMigration, StoreTooNew } from '../migrate.ts';
-import { openClient, openingFailure } from './connection.ts';
+import { openClient } from './connection.ts';
 
 const folder = migrationsFolder('read-model', 'postgres');
 /** Any number that nobody else locks. */
@@ -9,7 +9,7 @@ const lock = 7_316_021_101;
 
 /**
  * Applies the migrations that the read models lack; of several nodes that start together, one after another.
- * @throws DatabaseUnavailable, StoreTooNew
+ * @throws StoreTooNew
  */
 export async function migrateReadModel(url: string, schema: string): Promise<void> {
   // Of its own, because Drizzle changes how its client reads times; one connection holds the lock.
@@ -23,8 +23,6 @@ export async function migrateReadModel(url: string, schema: string): Promise<voi
       SELECT max(created_at) AS newest FROM ${sql(`${migrationsSchema}.__drizzle_migrations`)}`;
     if (Number(row?.newest ?? 0) > newestMigration(folder))
       throw new StoreTooNew(`The schema ${schema}`);
-  } catch (error) {
-    throw openingFailure(error, url);
   } finally {
     await sql.end();
   }

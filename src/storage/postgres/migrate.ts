@@ -1,14 +1,14 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import { migrationsFolder, newestMigration, StoreTooNew } from '../migrate.ts';
-import { type Client, openClient, openingFailure } from './connection.ts';
+import { type Client, openClient } from './connection.ts';
 
 /** Of several nodes that start together, one migrates at a time. Any number that nobody else locks. */
 const lock = 7_316_021_102;
 
 /**
  * Applies the migrations that the schemas of the log and the vault lack.
- * @throws DatabaseUnavailable, StoreTooNew
+ * @throws StoreTooNew
  */
 export async function migrateSchemas(url: string): Promise<void> {
   // A client of its own, because Drizzle changes how its client reads times; one connection holds the lock.
@@ -16,8 +16,6 @@ export async function migrateSchemas(url: string): Promise<void> {
   try {
     await sql`SELECT pg_advisory_lock(${lock})`;
     for (const store of ['log', 'vault'] as const) await migrateSchema(sql, store);
-  } catch (error) {
-    throw openingFailure(error, url);
   } finally {
     await sql.end();
   }
