@@ -9,6 +9,7 @@ import { rebuildReadModels } from '../read-side.ts';
 import { readSideSettings } from '../reads.ts';
 import { developmentSecrets } from '../secrets.ts';
 import { createKeyEncryption } from '../storage/key-encryption.ts';
+import { openingFailure } from '../storage/postgres/connection.ts';
 import { openPostgresLog } from '../storage/postgres/event-log.ts';
 import { migrateSchemas } from '../storage/postgres/migrate.ts';
 import { openLogReader } from '../storage/sqlite/event-log.ts';
@@ -109,7 +110,7 @@ export async function verify(): Promise<void> {
 export async function migrate(): Promise<void> {
   const { database, dataDirectory } = readConfig(process.env);
   if (database.engine === 'postgres') {
-    await migrateSchemas(database.url);
+    await migrateLogAndVault(database.url);
     await migratePostgresRows(database.url);
     return say('The stores in the database are up to date.');
   }
@@ -118,6 +119,15 @@ export async function migrate(): Promise<void> {
   migrateFileOfJobs(join(dataDirectory, 'jobs.db'));
   await storage.close();
   say(`The stores in ${dataDirectory} are up to date.`);
+}
+
+/** @throws DatabaseUnavailable */
+async function migrateLogAndVault(url: string): Promise<void> {
+  try {
+    await migrateSchemas(url);
+  } catch (error) {
+    throw openingFailure(error, url);
+  }
 }
 
 /** Writes what both dialects lack of the declared tables; the kit asks no database for it. */
@@ -162,7 +172,7 @@ type Log = Pick<EventLog, 'readAll' | 'head'> & { readonly close: () => void | P
 async function openLog(): Promise<Log> {
   const { database, dataDirectory } = readConfig(process.env);
   if (database.engine === 'postgres') {
-    await migrateSchemas(database.url);
+    await migrateLogAndVault(database.url);
     return openPostgresLog(database.url);
   }
   if (existsSync(join(dataDirectory, 'log.db')))

@@ -17,7 +17,8 @@ import { send } from '../http/requests.ts';
 
 setDefaultTimeout(180_000);
 
-const commandCount = engine === 'postgres' ? 4_000 : 10_000;
+/** Even the fewer make more events than one page of a rebuild holds. */
+const commandCount = engine === 'postgres' ? 6_000 : 10_000;
 const names = projections.map(({ name }) => name);
 const tablesOf = (name: string) =>
   projections
