@@ -28,6 +28,8 @@ export type LiveFeedParts<One extends Entry> = {
   readonly log: Pick<EventLog, 'readAll' | 'readBack' | 'head'>;
   /** Opens a page; an event that cannot be opened is left out. */
   readonly open: (page: readonly StoredEvent[]) => Promise<readonly One[]>;
+  /** Opens a page from behind the newest events: what came later may have changed what it shows. */
+  readonly openOlder: (page: readonly StoredEvent[]) => Promise<readonly One[]>;
   /** Resolves when everything else that waits for this thread has had its turn. */
   readonly endOfTurn: () => Promise<void>;
   readonly wakeUp: WakeUp;
@@ -39,6 +41,8 @@ type Cursor<One extends Entry> = {
   readonly follower: Follower<One>;
   /** Everything up to here has been taken, or was not for this follower. */
   position: Position;
+  /** Until the log has been read once more: what is remembered may be older than what it knows of. */
+  isNew: boolean;
   isReading: boolean;
   isFull: boolean;
   isStopped: boolean;
@@ -56,7 +60,7 @@ export type LiveFeed<One extends Entry> = ReturnType<typeof createLiveFeed<One>>
 
 export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   const { log, open, endOfTurn } = parts;
-  const catchUp = createCatchUp({ ...parts, advance: advanceFarCursor });
+  const catchUp = createCatchUp({ ...parts, open: parts.openOlder, advance: advanceFarCursor });
   const cursors = new Set<Cursor<One>>();
   /** The newest entries; `remembered.after` is the position before the first of them. */
   let remembered: { after: Position; entries: One[] } | undefined;
@@ -69,14 +73,21 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
       return false;
     }
     if (!remembered) await begin();
+    const arrived = [...cursors].filter(({ isNew }) => isNew);
     const page = await log.readAll(tail, pageSize);
-    if (page.length === 0) return false;
+    const isLast = page.length < pageSize;
+    if (isLast) for (const cursor of arrived) cursor.isNew = false;
+    if (page.length > 0) await handOn(page);
+    else for (const cursor of arrived) moveOn(cursor);
+    if (isLast) return false;
+    await endOfTurn();
+    return true;
+  }
+
+  async function handOn(page: readonly StoredEvent[]) {
     const entries = await open(page);
     remember(entries, page.at(-1)!.position);
     for (const cursor of cursors) offer(cursor, entries);
-    if (page.length < pageSize) return false;
-    await endOfTurn();
-    return true;
   }
 
   /** Remembers what was newest before anybody followed: whoever comes back has missed little. */
@@ -86,7 +97,6 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     const after = ((page[0]?.position ?? head + 1) - 1) as Position;
     remembered = { after, entries: [...(await open(page))] };
     tail = head;
-    for (const cursor of cursors) moveOn(cursor);
   }
 
   function remember(entries: readonly One[], to: Position) {
@@ -101,13 +111,13 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   /** New entries for a cursor that stood at the tail; one that did not finds them in its own time. */
   function offer(cursor: Cursor<One>, entries: readonly One[]) {
     const isNext = entries[0]?.position === cursor.position + 1;
-    if (isNext && !cursor.isReading && !cursor.isFull) give(cursor, entries, tail);
+    if (isNext && !isBusy(cursor)) give(cursor, entries, tail);
     else moveOn(cursor);
   }
 
   /** Gives what is remembered behind a cursor, or begins to read the log for it. */
   function moveOn(cursor: Cursor<One>): void {
-    if (cursor.isStopped || cursor.isReading || cursor.isFull) return;
+    if (isBusy(cursor)) return;
     if (!remembered || cursor.position >= tail) return;
     cursor.isReading = cursor.position < remembered.after;
     if (cursor.isReading) return catchUp.add(cursor);
@@ -158,8 +168,7 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     follow(follower: Follower<One>, after: Position): Following {
       const cursor = cursorOf(follower, after);
       cursors.add(cursor);
-      if (remembered) moveOn(cursor);
-      else parts.wakeUp.signal();
+      parts.wakeUp.signal();
       return {
         position: () => cursor.position,
         resume() {
@@ -173,5 +182,11 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
 }
 
 function cursorOf<One extends Entry>(follower: Follower<One>, position: Position): Cursor<One> {
-  return { follower, position, isReading: false, isFull: false, isStopped: false };
+  const state = { isNew: true, isReading: false, isFull: false, isStopped: false };
+  return { follower, position, ...state };
+}
+
+/** Whether it is not to be given anything now. */
+function isBusy<One extends Entry>(cursor: Cursor<One>): boolean {
+  return cursor.isNew || cursor.isReading || cursor.isFull || cursor.isStopped;
 }
