@@ -182,7 +182,7 @@ describe('what a stream shows', () => {
     await stream.received(3);
     expect(stream.events().map(({ type, data }) => [type, data['text']])).toEqual([
       ['ProductCreated', undefined],
-      ['MessagePosted', 'Hi'],
+      ['MessagePosted', '[withdrawn]'],
       ['MessageWithdrawn', undefined],
     ]);
     await stream.cut();
@@ -326,6 +326,14 @@ describe('a page of events', () => {
     const { data: history } = await page(`after=${after}`, admin.accessToken);
     expect(history[0]).toMatchObject({ data: { text: 'the secret' } });
     await Promise.all([watching.cut(), resumed.cut()]);
+  });
+
+  test('has no such text either when nobody has followed the log meanwhile', async () => {
+    const messages = ada.client.chat({ room: newRoom() }).messages;
+    const { data: secret } = await messages.post({ text: 'the secret' });
+    await messages({ id: secret!.id }).delete();
+    const { data: seen } = await page(`after=${secret!.position - 1}`);
+    expect(seen).toMatchObject([{ data: { text: '[withdrawn]' } }, { type: 'MessageWithdrawn' }]);
   });
 
   test('can be filtered like a stream', async () => {
