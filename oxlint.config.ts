@@ -197,7 +197,10 @@ export default defineConfig({
     }),
     ...layer('projections', { folders: ['events', 'kernel'], packages: drizzle, pure: true }),
     ...layer('queries', { folders: ['projections', 'events', 'kernel'], packages: drizzle }),
-    ...layer('auth', { folders: ['kernel'], packages: [...runtime, 'lru-cache', 'p-limit'] }),
+    ...layer('auth', {
+      folders: ['kernel'],
+      packages: [...runtime, '@zxcvbn-ts/language-common', 'lru-cache', 'p-limit'],
+    }),
     ...layer('storage', {
       folders: ['kernel'],
       packages: [...runtime, ...drizzle, 'bullmq', 'ioredis', 'lru-cache', 'p-limit', 'postgres'],
@@ -211,6 +214,7 @@ export default defineConfig({
         ...typebox,
         'swagger-ui-dist',
         'image-size',
+        'ipaddr.js',
         'lru-cache',
         'node:crypto',
         'node:path',
@@ -224,7 +228,7 @@ export default defineConfig({
     }),
     ...layer('testing', {
       folders: folders.filter((folder) => folder !== 'testing'),
-      roots: ['app.ts', 'config.ts', 'postgres-rows.ts'],
+      roots: ['app.ts', 'config.ts', 'postgres-rows.ts', 'secrets.ts'],
       packages: 'any',
     }),
     ...layer('cli', {

@@ -15,7 +15,8 @@ const nodesMax = 3;
 const productCount = 1_000;
 
 const rawName = 'postgres.js, no HTTP, 64 a statement';
-const nodesName = (count: number) => `Refold on PostgreSQL, ${count} ${count === 1 ? 'node' : 'nodes'}`;
+const nodesName = (count: number) =>
+  `Refold on PostgreSQL, ${count} ${count === 1 ? 'node' : 'nodes'}`;
 
 /** Durable creates over HTTP with one, two and three nodes, against bare inserts of the same rows. */
 export async function scale(options: BenchOptions): Promise<Report> {
@@ -34,7 +35,11 @@ export async function scale(options: BenchOptions): Promise<Report> {
   }
   const { url } = await freshDatabase();
   const measure = (seconds: number) =>
-    runPeer<LoadResult>('raw-postgres.ts', { DATABASE_URL: url, SECONDS: String(seconds) }, options);
+    runPeer<LoadResult>(
+      'raw-postgres.ts',
+      { DATABASE_URL: url, SECONDS: String(seconds) },
+      options,
+    );
   variants.push({ name: rawName, measure });
   const counts = Array.from({ length: nodesMax }, (_, index) => index + 1);
   return {
@@ -84,7 +89,9 @@ export async function cachedQuery(options: BenchOptions): Promise<Report> {
       { of: cachedName, to: sqliteName },
       { of: uncachedName, to: sqliteName },
     ],
-    notes: [`${connections} keep-alive connections, ${productCount} products in turn, every answer 200.`],
+    notes: [
+      `${connections} keep-alive connections, ${productCount} products in turn, every answer 200.`,
+    ],
   };
 }
 

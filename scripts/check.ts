@@ -25,6 +25,7 @@ const steps: readonly Step[] = [
   { name: 'format', command: [bun, 'fmt', '--no-script', '--check'] },
   { name: 'lint', command: [...lint, '--deny-warnings', '--report-unused-disable-directives'] },
   { name: 'types', command: [bun, 'check', '--no-script'] },
+  { name: 'expressions', command: [bun, 'scripts/regular-expressions.ts'] },
   { name: 'dead code', command: [bun, '--bun', 'knip', '--no-progress'] },
 ];
 
@@ -40,7 +41,7 @@ const fixes: readonly Step[] = [
 
 const program = commandLine(
   'check',
-  'Checks format, lint and import rules, types, and dead code.',
+  'Checks format, lint and import rules, types, regular expressions, and dead code.',
 ).option('--fix', 'first mend what can be mended: lint and format');
 
 await runCommandLine(program, async () => {

@@ -8,6 +8,8 @@ export type TestPostgres = {
   /** Of a database from which tests make their own. */
   readonly url: string;
   readonly stop: () => Promise<void>;
+  /** After `stop`: on the same port, with what it had. */
+  readonly restart: () => Promise<void>;
 };
 
 const user = 'postgres';
@@ -63,6 +65,7 @@ export async function startPostgres(isDurable = false): Promise<TestPostgres> {
   return {
     url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`,
     stop: () => server.stop(),
+    restart: () => server.start(),
   };
 }
 

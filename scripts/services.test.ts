@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { temporaryDirectory } from '../src/testing/directory.ts';
 import { freshDatabase } from '../src/testing/postgres.ts';
-import { servicesFor } from './needs.ts';
+import { onEitherEngine, servicesFor } from './needs.ts';
 import { notStarted } from './postgres.ts';
 import { startRedis } from '../src/testing/redis.ts';
 import { provideRedis } from './redis.ts';
@@ -22,6 +22,22 @@ describe('a test file', () => {
 
   test('needs nothing else', async () => {
     expect(await needs('src/kernel/chain.test.ts', 'scripts/chromium.test.ts')).toEqual([]);
+  });
+});
+
+describe('servers of a test file', () => {
+  test('run on either engine', async () => {
+    const files = ['test/http/products.test.ts', 'test/client/live.test.ts'];
+    expect(await onEitherEngine(files)).toEqual(files);
+  });
+
+  test('run once where it is about files or PostgreSQL alone, or has none', async () => {
+    const files = [
+      'test/http/jobs-in-files.test.ts',
+      'test/scenarios/nodes.test.ts',
+      'src/kernel/chain.test.ts',
+    ];
+    expect(await onEitherEngine(files)).toEqual([]);
   });
 });
 

@@ -1,76 +1,103 @@
+import { Option } from 'commander';
+import { bunTest, type EngineOutcome, summaryOf } from './bun-test.ts';
 import { provideChromium } from './chromium.ts';
 import { commandLine, root, runCommandLine, WrongArguments } from './command-line.ts';
-import { servicesFor } from './needs.ts';
+import { onEitherEngine, servicesFor } from './needs.ts';
 import { startPostgres } from './postgres.ts';
 import { provideRedis } from './redis.ts';
 
-const program = commandLine('test', 'Runs the tests: all of them, or the files named.')
+type Options = {
+  readonly testNamePattern?: string;
+  readonly bail?: true;
+  readonly coverage?: true;
+  readonly engine?: Engine;
+};
+type Engine = 'sqlite' | 'postgres';
+type Run = { readonly engine: Engine; readonly files: readonly string[] };
+
+const program = commandLine(
+  'test',
+  'Runs the tests: all of them, with servers on SQLite and then on PostgreSQL, or those chosen.',
+)
   .argument('[files...]', 'parts of the paths of test files')
   .option('-t, --test-name-pattern <regex>', 'only tests whose name matches')
   .option('--bail', 'stop at the first failure')
   .option('--coverage', 'report which lines the tests reach')
-  .option('--engine <engine>', 'what servers run on: sqlite or postgres', 'sqlite');
+  .addOption(
+    new Option(
+      '--engine <engine>',
+      'what servers run on; without it, tests that are chosen run on sqlite',
+    ).choices(['sqlite', 'postgres']),
+  );
 
 /** Long enough for a test that starts processes; the rest answer in milliseconds. */
 const timeoutMs = 60_000;
 
 await runCommandLine(program, async () => {
-  const { testNamePattern, bail, coverage, engine } = program.opts<{
-    testNamePattern?: string;
-    bail?: true;
-    coverage?: true;
-    engine: string;
-  }>();
-  const command = [process.execPath, 'test', '--timeout', String(timeoutMs)];
-  if (testNamePattern !== undefined) command.push('--test-name-pattern', testNamePattern);
-  if (bail) command.push('--bail');
-  if (coverage) command.push('--coverage');
-  const found = await Array.fromAsync(new Bun.Glob('{src,test,scripts}/**/*.test.ts').scan(root));
-  const all = found.filter((file) => !file.includes('node_modules'));
-  const files = matching(program.args, all);
-  const services = await provideServices(files.length === 0 ? all : files, engine);
+  const options = program.opts<Options>();
+  const runs = await runsFor(options, await testFiles());
+  const services = await provideServices(runs);
   try {
-    return await run([...command, ...files], services.environment);
+    return await runAll(runs, options, services.environment);
   } finally {
     await services.stop();
   }
 });
 
+async function testFiles(): Promise<readonly string[]> {
+  const found = await Array.fromAsync(new Bun.Glob('{src,test,scripts}/**/*.test.ts').scan(root));
+  return found.filter((file) => !file.includes('node_modules')).toSorted();
+}
+
+/** What is chosen runs once; everything runs once, and then again whatever may run on the other engine. */
+async function runsFor(
+  { engine, testNamePattern }: Options,
+  all: readonly string[],
+): Promise<readonly Run[]> {
+  const filters = program.args.map((filter) => filter.replace(/^\.\//, ''));
+  for (const [index, filter] of filters.entries()) {
+    if (!all.some((file) => file.includes(filter))) {
+      throw new WrongArguments(`no test file has '${program.args[index]}' in its path`);
+    }
+  }
+  const isChosen = (file: string) => filters.some((part) => file.includes(part));
+  const files = filters.length === 0 ? all : all.filter(isChosen);
+  const first: Run = { engine: engine ?? 'sqlite', files };
+  if (engine !== undefined || testNamePattern !== undefined || filters.length > 0) return [first];
+  return [first, { engine: 'postgres', files: await onEitherEngine(all) }];
+}
+
 /** A server that TEST_POSTGRES_URL names is used instead of one of our own. */
-async function provideServices(files: readonly string[], engine: string) {
-  const needed = new Set(await servicesFor(files));
-  if (engine === 'postgres') needed.add('postgres');
+async function provideServices(runs: readonly Run[]) {
+  const needed = new Set(await servicesFor(runs.flatMap(({ files }) => files)));
+  if (runs.some(({ engine }) => engine === 'postgres')) needed.add('postgres');
   if (needed.has('chromium')) await provideChromium();
   if (needed.has('redis')) await provideRedis();
   const isGiven = Boolean(process.env['TEST_POSTGRES_URL']);
   const postgres = needed.has('postgres') && !isGiven ? await startPostgres() : undefined;
   return {
-    environment: { TEST_ENGINE: engine, ...(postgres && { TEST_POSTGRES_URL: postgres.url }) },
+    environment: { ...(postgres && { TEST_POSTGRES_URL: postgres.url }) },
     stop: async () => postgres?.stop(),
   };
 }
 
-function matching(filters: readonly string[], files: readonly string[]) {
-  for (const filter of filters) {
-    if (!files.some((file) => file.includes(filter.replace(/^\.\//, '')))) {
-      throw new WrongArguments(`no test file has '${filter}' in its path`);
-    }
+async function runAll(
+  runs: readonly Run[],
+  { testNamePattern, bail, coverage }: Options,
+  environment: Readonly<Record<string, string>>,
+): Promise<number> {
+  const options = ['--timeout', String(timeoutMs)];
+  if (testNamePattern !== undefined) options.push('--test-name-pattern', testNamePattern);
+  if (bail) options.push('--bail');
+  if (coverage) options.push('--coverage');
+  const outcomes: EngineOutcome[] = [];
+  for (const { engine, files } of runs) {
+    if (runs.length > 1) console.log(`\nServers on ${engine}:\n`);
+    const own = { ...environment, TEST_ENGINE: engine };
+    const outcome = await bunTest({ options, files, environment: own });
+    if (bail && outcome.exitCode !== 0) return outcome.exitCode;
+    outcomes.push({ engine, ...outcome });
   }
-  const wanted = filters.map((filter) => filter.replace(/^\.\//, ''));
-  return files
-    .filter((file) => wanted.some((part) => file.includes(part)))
-    .map((file) => `./${file}`);
-}
-
-/** Whoever ends this process ends the tests too. */
-async function run(command: readonly string[], environment: Readonly<Record<string, string>>) {
-  const tests = Bun.spawn([...command], {
-    cwd: root,
-    env: { ...process.env, ...environment },
-    stdio: ['inherit', 'inherit', 'inherit'],
-  });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => tests.kill(signal));
-  }
-  return await tests.exited;
+  if (runs.length > 1) console.log(summaryOf(outcomes));
+  return outcomes.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0;
 }

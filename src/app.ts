@@ -3,17 +3,21 @@ import { version } from '../package.json';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { atMost, stopMsMax } from './at-most.ts';
+import { createErasure } from './auth/erasure.ts';
 import { createPasswords } from './auth/passwords.ts';
-import { createRecentRoles, type RecentRoles } from './auth/recent-roles.ts';
+import { createRecentRoles } from './auth/recent-roles.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
+import { createSignIn } from './auth/sign-in.ts';
 import { createTokenReuse } from './auth/token-reuse.ts';
 import { createCommands, type Commands } from './commands/index.ts';
 import type { Config, Secrets } from './config.ts';
 import { registry } from './events/index.ts';
-import type { Role, UserEvent } from './events/users.ts';
+import { type Role, UserErased, UserRoleChanged } from './events/users.ts';
 import { createFollowers } from './followers.ts';
 import { createAccess } from './http/access.ts';
+import { createAddresses } from './http/addresses.ts';
+import { createAudit } from './http/audit.ts';
 import type { Edge } from './http/edge.ts';
 import { createOnce } from './http/idempotency.ts';
 import { createLimits } from './http/rate-limit.ts';
@@ -21,7 +25,9 @@ import { createTokens } from './http/tokens.ts';
 import { openImages } from './images.ts';
 import type { Append, AppendOutcome, EventLog } from './kernel/event-log.ts';
 import { createEventStore, type EventStore } from './kernel/event-store.ts';
+import type { EventOf } from './kernel/event.ts';
 import type { CommandHandlerParts, Folded } from './kernel/handle-command.ts';
+import type { Keyring } from './kernel/keyring.ts';
 import { idOf, type Position, type StreamName } from './kernel/stream.ts';
 import type { Vault } from './kernel/vault.ts';
 import { createLive } from './live.ts';
@@ -31,10 +37,11 @@ import { createMonitoredHttp, type MonitoredHttp } from './monitoring.ts';
 import { followOtherNodes } from './other-nodes.ts';
 import { openReads } from './reads.ts';
 import { developmentSecrets } from './secrets.ts';
-import { openSharedSide } from './shared.ts';
+import { openSharedSide, type SharedSide } from './shared.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createDigest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
+import { createKeyRotation } from './storage/key-rotation.ts';
 import { createKeyring, keyPlace } from './storage/keyring.ts';
 import { openStores, type Stores } from './stores.ts';
 
@@ -69,22 +76,24 @@ export async function createApplication(config: Config, logger: Logger) {
   });
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
   const isShared = nodes !== undefined;
-  const commands = createMeasuredCommands(meters, { store, digest, isShared });
+  const { commands, states } = createMeasuredCommands(meters, { store, digest, isShared });
 
   const { closeReads, ...opened } = await openReadsAndJobs(config, secrets, storage, logger);
   const { readSide, freshness } = opened;
   const images = openImages({ ...opened, config, digest, logger, head: log.head });
   const common = { ...opened, store, commands, images, config, digest, keyring, newId, logger };
-  const shared = openSharedSide({ ...common, log: watchedLog, wake: () => othersAppended() });
-  const followers = await createFollowers({ ...storage, ...common, leases: nodes?.leases });
+  const ofNodes = { leases: nodes?.leases, broadcast: nodes?.broadcast };
+  const hinted = { ...ofNodes, log: watchedLog, wake: () => othersAppended() };
+  const shared = openSharedSide({ ...common, ...hinted });
+  const followers = await createFollowers({ ...storage, ...common, ...ofNodes });
 
-  const accounts = await openAccounts({ commands, vault, keyEncryption, secrets });
-  const { sessions, recentRoles, tokens } = accounts;
-  const access = createAccess({ tokens, sessions, tickets, recentRoles });
+  const memory = { states, feed: () => live.feed };
+  const accounts = await openAccounts({ ...storage, ...common, keyEncryption, secrets, memory });
+  const access = createAccess({ ...accounts, tickets });
   const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
   const others = nodes && (await followOtherNodes({ ...storage, ...common, ...accounts }));
 
-  await addRecentRoles(store, recentRoles);
+  await addRecentChanges(store, accounts);
 
   /** Another node has appended something, as far as a hint can tell. */
   function othersAppended() {
@@ -103,16 +112,14 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const edge: Edge = {
     ...common,
+    ...createProtection(common, meters, shared.counts),
     queries: shared.queries,
     access,
     live,
     ...accounts,
-    passwords: createPasswords(),
     passwordHashOf: vault.passwordHashOf,
     freshness,
     once: createOnce({ vault, keyring, digest, clock }),
-    limits: createLimits(config.rateLimits, meters.requests.refused, shared.counts),
-    refused: meters.requests.refused,
     presence: shared.presence,
     nameOf: live.nameIfKnown,
     isProduction: config.isProduction,
@@ -213,30 +220,77 @@ async function openReadsAndJobs(config: Config, secrets: Secrets, stores: Stores
 function createMeasuredCommands(
   meters: Meters,
   parts: Pick<CommandHandlerParts, 'store' | 'digest' | 'isShared'>,
-): Commands {
+) {
   const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const cache = meters.caches.watch('states', states);
   const store = meters.log.watchStore(parts.store);
-  return meters.commands.watch(createCommands({ ...parts, store, cache, clock, newId }));
+  const commands: Commands = createCommands({ ...parts, store, cache, clock, newId });
+  return { commands: meters.commands.watch(commands), states };
+}
+
+/** What stands between strangers and everything that is expensive or worth guessing. */
+function createProtection(
+  { config, logger }: { readonly config: Config; readonly logger: Logger },
+  meters: Meters,
+  shared: SharedSide['counts'],
+) {
+  const addresses = createAddresses(config.trustedProxies);
+  const { refused } = meters.requests;
+  const limits = createLimits({ limits: config.rateLimits, addresses, refused, shared });
+  return { addresses, refused, limits, audit: createAudit(logger, addresses) };
 }
 
 type AccountParts = {
   readonly commands: Commands;
   readonly vault: Vault;
+  readonly config: Pick<Config, 'refreshGraceSeconds'>;
+  readonly log: EventLog;
+  readonly keyring: Keyring;
   readonly keyEncryption: KeyEncryption;
   readonly secrets: Secrets;
+  /** What else this process remembers of people. */
+  readonly memory: {
+    readonly states: Pick<LRUCache<StreamName, Folded<unknown>>, 'clear'>;
+    readonly feed: () => { readonly forget: () => void };
+  };
 };
 
-/** How people come in. */
-async function openAccounts({ commands, vault, keyEncryption, secrets }: AccountParts) {
-  const sessions = await createSessions({ vault, clock, newId, secrets: secrets.refresh });
+/** How people come in, and go. */
+async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts }: AccountParts) {
+  const { config, log, keyring, memory } = parts;
+  const sessions = await createSessions({
+    vault,
+    clock,
+    newId,
+    keyring,
+    secrets: secrets.refresh,
+    graceSeconds: config.refreshGraceSeconds,
+  });
   const recentRoles = createRecentRoles<Role>();
+  const recentlyErased = new Set<string>();
   const tokens = createTokens(secrets.jwt, newId);
+  const passwords = createPasswords();
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
   const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
+  const erasure = createErasure({
+    vault,
+    log,
+    eventType: UserErased.type,
+    forget(personId) {
+      recentlyErased.add(personId);
+      keyring.forget(personId);
+      memory.states.clear();
+      memory.feed().forget();
+    },
+  });
   return {
     sessions,
+    passwords,
+    signIn: createSignIn({ vault, passwords, sessions }),
     recentRoles,
+    recentlyErased,
+    erasure,
+    keyRotation: createKeyRotation({ vault, keyEncryption }),
     noteRole: recentRoles.note,
     tokens,
     registration,
@@ -245,6 +299,7 @@ async function openAccounts({ commands, vault, keyEncryption, secrets }: Account
     async settle(isAlone = false): Promise<void> {
       const before = isAlone ? endOfTime : new Date(Date.now() - settleMs).toISOString();
       const isKnown = async (id: string) => (await commands.users.load(id)).version > 0;
+      await erasure.settle();
       await registration.settle(before, isKnown);
       await tokenReuse.settle(newId());
     },
@@ -300,18 +355,26 @@ function reuseNotedIn({ users }: Commands): Parameters<typeof createTokenReuse>[
 function pruneRegularly(vault: Vault, { settle }: Accounts, logger: Logger): Timer {
   async function prune() {
     await settle();
-    await vault.prune(clock.now());
+    // A session that ended just before it expired is known for as long as its access tokens.
+    await vault.prune(new Date(Date.now() - accessTokenSeconds * 1_000).toISOString());
   }
   const report = (error: unknown) => logger.error({ err: error }, 'pruning the vault failed');
   return setInterval(() => void prune().catch(report), pruneMs).unref();
 }
 
-/** Adds the roles that changed so recently that tokens with the old one may still be unexpired. */
-async function addRecentRoles(store: EventStore, roles: RecentRoles<Role>): Promise<void> {
+/** Adds what changed so recently that tokens from before may still be unexpired. */
+async function addRecentChanges(
+  store: EventStore,
+  { recentRoles, recentlyErased }: Pick<Accounts, 'recentRoles' | 'recentlyErased'>,
+): Promise<void> {
   const since = new Date(Date.now() - accessTokenSeconds * 1_000).toISOString();
-  for await (const event of store.readBack()) {
-    if (event.time < since) break;
-    const { type, data } = event as unknown as UserEvent;
-    if (type === 'UserRoleChanged') roles.note(idOf(event.stream), data.role, event.position);
+  for await (const stored of store.readBack()) {
+    if (stored.time < since) break;
+    const id = idOf(stored.stream);
+    if (stored.type === UserErased.type) recentlyErased.add(id);
+    if (stored.type !== UserRoleChanged.type) continue;
+    const [event] = await store.registry.decode([stored], store.keyring);
+    const { role } = (event as unknown as EventOf<typeof UserRoleChanged>).data;
+    recentRoles.note(id, role, stored.position);
   }
 }

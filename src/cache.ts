@@ -18,6 +18,11 @@ export type CachedSideParts = {
   readonly keyring: Keyring;
   readonly queries: Queries;
   readonly readSide: Pick<ReadSide, 'progress' | 'onProgress'>;
+  /**
+   * How far rows have come as far as whoever was let in to read knows, which may be further than this node has
+   * been told of yet.
+   */
+  readonly appliedAtLeast: () => Position;
   /** Called right before rows are read. */
   readonly enter: () => void;
   readonly logger: Logger;
@@ -47,7 +52,7 @@ type CachedSide = {
 };
 
 function createCachedSide(cache: AnswerCache, parts: CachedSideParts): CachedSide {
-  const { log, keyring, queries, readSide, enter, logger } = parts;
+  const { log, keyring, queries, readSide, appliedAtLeast, enter, logger } = parts;
   const changes = createRecentChanges(log);
   const wakeUp = createWakeUp();
   const subscription = createSubscription({
@@ -61,7 +66,8 @@ function createCachedSide(cache: AnswerCache, parts: CachedSideParts): CachedSid
   function rowsOf(projection: string) {
     const { positions, builds } = readSide.progress();
     const [position, build] = [positions[projection], builds[projection]];
-    return position === undefined || build === undefined ? undefined : { position, build };
+    if (position === undefined || build === undefined) return undefined;
+    return { position: Math.max(position, appliedAtLeast()) as Position, build };
   }
 
   const reads = createCachedReads({ cache, changes, keyring, rowsOf, onFailure });

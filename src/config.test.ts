@@ -34,9 +34,11 @@ describe('an empty environment', () => {
       s3: undefined,
       metricsToken: undefined,
       secrets: undefined,
+      refreshGraceSeconds: 0,
       corsOrigins: [],
       logLevel: 'info',
-      rateLimits: { auth: 6_000, commands: 0 },
+      trustedProxies: [],
+      rateLimits: { auth: 6_000, passwords: 20, commands: 0 },
     });
   });
 
@@ -63,9 +65,12 @@ describe('the configuration', () => {
       S3_ACCESS_KEY_ID: 'key',
       S3_SECRET_ACCESS_KEY: 'secret',
       METRICS_TOKEN: 'sixteen-or-more-of-them',
+      REFRESH_GRACE_SECONDS: '30',
       CORS_ORIGINS: 'https://a.example, https://b.example,',
       LOG_LEVEL: 'warn',
       RATE_LIMIT_AUTH: '7',
+      RATE_LIMIT_PASSWORDS: '5',
+      TRUSTED_PROXIES: '10.0.0.0/8, ::1',
       RATE_LIMIT_COMMANDS: '0',
     };
     expect(readConfig(given)).toEqual({
@@ -91,9 +96,11 @@ describe('the configuration', () => {
         refresh: [secret('refresh')],
         crypto: [secret('crypto')],
       },
+      refreshGraceSeconds: 30,
       corsOrigins: ['https://a.example', 'https://b.example'],
       logLevel: 'warn',
-      rateLimits: { auth: 7, commands: 0 },
+      trustedProxies: ['10.0.0.0/8', '::1'],
+      rateLimits: { auth: 7, passwords: 5, commands: 0 },
     });
   });
 
@@ -135,7 +142,15 @@ describe('the configuration', () => {
   );
 
   test('limits requests in production unless it is told otherwise', () => {
-    expect(readConfig(production).rateLimits).toEqual({ auth: 60, commands: 1_200 });
+    const limits = { auth: 60, passwords: 10, commands: 1_200 };
+    expect(readConfig(production).rateLimits).toEqual(limits);
+  });
+
+  test('limits no wrong passwords where it does not limit signing in, unless it is told to', () => {
+    const unlimited = { ...production, RATE_LIMIT_AUTH: '0' };
+    expect(readConfig(unlimited).rateLimits.passwords).toBe(0);
+    const limited = readConfig({ ...unlimited, RATE_LIMIT_PASSWORDS: '3' });
+    expect(limited.rateLimits.passwords).toBe(3);
   });
 });
 
@@ -163,11 +178,18 @@ describe('an environment that cannot be used', () => {
     ['PORT', '-1'],
     ['PORT', '65536'],
     ['RATE_LIMIT_COMMANDS', 'many'],
+    ['REFRESH_GRACE_SECONDS', '31'],
+    ['REFRESH_GRACE_SECONDS', '-1'],
     ['DATABASE_URL', 'postgres://localhost'],
     ['REDIS_URL', 'localhost:6379'],
     ['SMTP_URL', 'mail.example'],
     ['MAIL_FROM', 'nobody'],
     ['METRICS_TOKEN', 'short'],
+    ['TRUSTED_PROXIES', '10.0.0.0/8, proxy.example'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['CORS_ORIGINS', 'app.example'],
+    ['CORS_ORIGINS', 'https://app.example/'],
+    ['CORS_ORIGINS', 'https://a.example, null'],
     ['DATABASE_URL', 'sqlite:'],
   ])('is one where %s is %s', (name, value) => {
     const { NODE_ENV: _, ...secrets } = production;
@@ -222,6 +244,18 @@ describe('production', () => {
   ])('is refused with %s for a secret', (_, guessable) => {
     const problems = problemsOf({ ...production, JWT_SECRET: guessable });
     expect(problems).toEqual([expect.stringMatching(/^JWT_SECRET must not be/)]);
+  });
+
+  test.each([
+    ['one secret for all', { CRYPTO_SECRET: secret('jwt'), JWT_REFRESH_SECRET: secret('jwt') }],
+    [
+      'an old secret in the place of another',
+      { CRYPTO_SECRET: `${secret('new')},${secret('jwt')}` },
+    ],
+  ])('is refused with %s', (_, shared) => {
+    expect(problemsOf({ ...production, ...shared })).toEqual([
+      'JWT_SECRET, JWT_REFRESH_SECRET, CRYPTO_SECRET must have nothing in common.',
+    ]);
   });
 
   test('is refused with an API open to every origin', () => {

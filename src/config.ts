@@ -1,6 +1,7 @@
 // The only reader of the environment. Every problem is reported at once.
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
+import { isNetwork } from './http/addresses.ts';
 
 const Environment = Type.Object({
   NODE_ENV: Type.Union(
@@ -25,7 +26,7 @@ const Environment = Type.Object({
   REDIS_URL: Type.Optional(address('redis', 'redis://HOST:PORT or rediss://HOST:PORT')),
   SMTP_URL: Type.Optional(address('smtp', 'smtp://HOST:PORT or smtps://HOST:PORT')),
   MAIL_FROM: Type.String({
-    pattern: '^[^\\r\\n]*[^\\s@<>]+@[^\\s@<>]+>?$',
+    pattern: '^(?:[^\\r\\n<>@]*<)?[^\\s@<>]+@[^\\s@<>]+>?$',
     default: 'Refold <refold@localhost>',
     description: 'a sender like Refold <refold@example.com>',
   }),
@@ -42,7 +43,17 @@ const Environment = Type.Object({
   JWT_SECRET: Type.Optional(secretList()),
   JWT_REFRESH_SECRET: Type.Optional(secretList()),
   CRYPTO_SECRET: Type.Optional(secretList()),
+  REFRESH_GRACE_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 30,
+    default: 0,
+    description: '0 to 30 seconds',
+  }),
   CORS_ORIGINS: Type.String({ default: '', description: 'origins separated by commas, or *' }),
+  TRUSTED_PROXIES: Type.String({
+    default: '',
+    description: 'addresses or networks like 10.0.0.0/8, separated by commas',
+  }),
   LOG_LEVEL: Type.Union(
     ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map((name) =>
       Type.Literal(name),
@@ -50,6 +61,7 @@ const Environment = Type.Object({
     { default: 'info', description: 'one of trace, debug, info, warn, error, fatal, silent' },
   ),
   RATE_LIMIT_AUTH: Type.Optional(limit('sign-ins and registrations')),
+  RATE_LIMIT_PASSWORDS: Type.Optional(limit('wrong passwords of an account')),
   RATE_LIMIT_COMMANDS: Type.Optional(limit('commands')),
 });
 
@@ -108,10 +120,14 @@ export type Config = {
   readonly metricsToken: string | undefined;
   /** Undefined outside production: development makes its own and keeps them in the data directory. */
   readonly secrets: Secrets | undefined;
+  /** How long a refresh token is taken after it was exchanged. */
+  readonly refreshGraceSeconds: number;
   readonly corsOrigins: readonly string[];
+  /** Addresses and networks whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   readonly logLevel: string;
-  /** Requests a minute; 0 for no limit. */
-  readonly rateLimits: { readonly auth: number; readonly commands: number };
+  /** Requests a minute, and wrong passwords a minute of one account; 0 for no limit. */
+  readonly rateLimits: Readonly<Record<'auth' | 'passwords' | 'commands', number>>;
 };
 
 /** The environment cannot be used as it is; `problems` has one line for each reason. */
@@ -132,7 +148,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ),
   );
   const values = Value.Convert(Environment, Value.Default(Environment, given)) as Environment;
-  const problems = [...invalid(values), ...unsafe(values), ...incomplete(values)];
+  const problems = [
+    ...invalid(values),
+    ...unreadable(values),
+    ...unsafe(values),
+    ...incomplete(values),
+  ];
   if (problems.length > 0) throw new InvalidConfig(problems);
   return Object.freeze(toConfig(values));
 }
@@ -142,6 +163,21 @@ function invalid(values: unknown): string[] {
   const names = [...Value.Errors(Environment, values)].map(({ path }) => path.slice(1));
   const properties: Record<string, { readonly description?: string }> = Environment.properties;
   return [...new Set(names)].map((name) => `${name} must be ${properties[name]?.description}.`);
+}
+
+/** Lists of what no pattern describes. */
+function unreadable({ TRUSTED_PROXIES, CORS_ORIGINS }: Environment): string[] {
+  const { description } = Environment.properties.TRUSTED_PROXIES;
+  const origins = list(CORS_ORIGINS).filter((origin) => origin !== '*');
+  return [
+    ...(list(TRUSTED_PROXIES).every(isNetwork) ? [] : [`TRUSTED_PROXIES must be ${description}.`]),
+    ...(origins.every(isOrigin) ? [] : ['CORS_ORIGINS must be origins like https://app.example.']),
+  ];
+}
+
+/** As browsers send it: nothing else would ever match. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 const secretNames = ['JWT_SECRET', 'JWT_REFRESH_SECRET', 'CRYPTO_SECRET'] as const;
@@ -156,8 +192,15 @@ function unsafe({ NODE_ENV, CORS_ORIGINS, ...values }: Environment): string[] {
   return [
     ...missing.map((name) => `${name} must be set in production: 32 characters or more.`),
     ...guessable.map((name) => `${name} must not be a known default or a repeated character.`),
+    ...(areDistinct(values) ? [] : [`${secretNames.join(', ')} must have nothing in common.`]),
     ...(list(CORS_ORIGINS).includes('*') ? ['CORS_ORIGINS must not be * in production.'] : []),
   ];
+}
+
+/** Who learns one secret must not have another by it. */
+function areDistinct(values: Pick<Environment, (typeof secretNames)[number]>): boolean {
+  const all = secretNames.flatMap((name) => new Set(list(values[name] ?? '')).values().toArray());
+  return new Set(all).size === all.length;
 }
 
 const s3Names = ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
@@ -190,12 +233,22 @@ function toConfig(values: Environment): Config {
     secrets: hasSecrets
       ? { jwt: list(JWT_SECRET), refresh: list(JWT_REFRESH_SECRET), crypto: list(CRYPTO_SECRET) }
       : undefined,
+    refreshGraceSeconds: values.REFRESH_GRACE_SECONDS,
     corsOrigins: list(values.CORS_ORIGINS),
+    trustedProxies: list(values.TRUSTED_PROXIES),
     logLevel: values.LOG_LEVEL,
-    rateLimits: {
-      auth: values.RATE_LIMIT_AUTH ?? (isProduction ? 60 : 6_000),
-      commands: values.RATE_LIMIT_COMMANDS ?? (isProduction ? 1_200 : 0),
-    },
+    rateLimits: rateLimitsOf(values, isProduction),
+  };
+}
+
+/** Who does not limit signing in at all does not limit wrong passwords either. */
+function rateLimitsOf(values: Environment, isProduction: boolean): Config['rateLimits'] {
+  const auth = values.RATE_LIMIT_AUTH ?? (isProduction ? 60 : 6_000);
+  const passwords = isProduction ? 10 : 20;
+  return {
+    auth,
+    passwords: values.RATE_LIMIT_PASSWORDS ?? (auth === 0 ? 0 : passwords),
+    commands: values.RATE_LIMIT_COMMANDS ?? (isProduction ? 1_200 : 0),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Access, User } from './http/access.ts';
 import { createConnections } from './http/connections.ts';
 import { type Live, pageReader } from './http/live.ts';
 import { entryOpener } from './http/live-entry.ts';
-import { reveal } from './kernel/event.ts';
+import { erased, reveal } from './kernel/event.ts';
 import type { EventLog } from './kernel/event-log.ts';
 import type { EventStore } from './kernel/event-store.ts';
 import { createLiveFeed } from './kernel/live-feed.ts';
@@ -30,7 +30,7 @@ export function createLive(parts: LiveParts) {
   const { log, store, commands, config, logger, tickets, access, endOfTurn } = parts;
   async function nameOf(userId: string): Promise<string> {
     const { state } = await commands.users.load(userId);
-    return state.status === 'registered' ? reveal(state.name) : '';
+    return state.status === 'registered' ? reveal(state.name) : reveal(erased);
   }
 
   async function nameIfKnown(userId: string): Promise<string | undefined> {

@@ -1,5 +1,6 @@
-// What other nodes do that has to count here within a second: sessions they end, roles they change.
+// What other nodes do that has to count here within a second: sessions they end, roles they change, whom they erase.
 import type { Logger } from 'pino';
+import type { Erasure } from './auth/erasure.ts';
 import type { RecentRoles } from './auth/recent-roles.ts';
 import type { Sessions } from './auth/sessions.ts';
 import type { Role, UserEvent } from './events/users.ts';
@@ -23,20 +24,23 @@ export type OtherNodesParts = {
   readonly vault: Pick<Vault, 'sessionsEndedSince'>;
   readonly sessions: Pick<Sessions, 'noteEnded'>;
   readonly noteRole: RecentRoles<Role>['note'];
+  readonly erasure: Pick<Erasure, 'finish'>;
   readonly logger: Logger;
 };
 
 /** To be called before the roles of the past are read; nothing runs before `start`. */
-export async function followOtherNodes({ store, noteRole, ...parts }: OtherNodesParts) {
+export async function followOtherNodes({ store, noteRole, erasure, ...parts }: OtherNodesParts) {
   const roles = await createLogFollower({
     ...store,
     ...parts,
-    name: 'roles',
-    types: ['UserRoleChanged'],
+    name: 'roles and erasures',
+    types: ['UserRoleChanged', 'UserErased'],
     checkpoints: createMemoryCheckpoints(),
     async react(event) {
       const { type, data } = event as unknown as UserEvent;
       if (type === 'UserRoleChanged') noteRole(idOf(event.stream), data.role, event.position);
+      // The node that erases them may die before it is done.
+      if (type === 'UserErased') await erasure.finish(idOf(event.stream));
     },
   });
   const sessions = followEndedSessions(parts);

@@ -2,7 +2,7 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Projection } from './kernel/projection.ts';
-import type { ReadModel } from './kernel/read-model.ts';
+import { erases, type ReadModel } from './kernel/read-model.ts';
 import { readModelSchema as schema, twinOf } from './projections/twins.ts';
 import { postgresReads } from './queries/engines.ts';
 import { createQueries, type Queries } from './queries/index.ts';
@@ -14,6 +14,7 @@ import {
   type PostgresReadModelParts,
 } from './storage/postgres/read-model.ts';
 import {
+  dropUnfinishedRebuilds,
   openPostgresReadModelBeside,
   type PostgresBeside,
 } from './storage/postgres/read-model-beside.ts';
@@ -69,7 +70,21 @@ export async function openPostgresReadModel(
   const sql = openReadModelClient(url);
   const parts = { sql, ...tables };
   const readModel = postgresReadModel(fence ? { ...parts, fence } : parts);
-  return { ...readModel, close: () => sql.end() };
+  let haveCopies = false;
+  const removeCopies = async () => {
+    haveCopies = !(await dropUnfinishedRebuilds(sql, schema));
+  };
+  return {
+    ...readModel,
+    async apply(batches) {
+      if (batches.some(erases)) await removeCopies();
+      await readModel.apply(batches);
+    },
+    async tidy() {
+      if (haveCopies) await removeCopies();
+    },
+    close: () => sql.end(),
+  };
 }
 
 /**

@@ -16,7 +16,8 @@ import { createKeyEncryption } from './storage/key-encryption.ts';
 import { createKeyring } from './storage/keyring.ts';
 import { openLogReader } from './storage/sqlite/event-log.ts';
 import { takeWriterLock } from './storage/sqlite/lock.ts';
-import { openReadModel, openReadModelBeside, removeFile } from './storage/sqlite/read-model.ts';
+import { openReadModel, openReadModelBeside } from './storage/sqlite/read-model.ts';
+import { removeFile, takeRebuildFile } from './storage/sqlite/rebuild-files.ts';
 import { onlyDurable } from './storage/sqlite/only-durable.ts';
 import { persistWal } from './storage/sqlite/persist-wal.ts';
 import { openVaultReader } from './storage/sqlite/vault-reader.ts';
@@ -85,20 +86,35 @@ export async function followInSqlite(
  * Resumes where an interrupted rebuild of the same projections stood. Rows may not know more than a log
  * that has lost what was not yet durable: without a server everything is made durable first; beside
  * one the rebuild goes no further than the live rows, which are never ahead of what is durable.
+ * @throws RebuildRunning (by `name`) while another process rebuilds the same.
  */
 export async function rebuildInSqlite(
   settings: Settings,
   names: readonly string[],
   tell: Tell,
 ): Promise<void> {
-  const { log: whole, keyring, close } = openSources(settings);
+  const { file, release } = takeRebuildFile(settings.directory, names);
+  try {
+    await rebuildIn(file, settings, names, tell);
+  } finally {
+    release();
+  }
+}
+
+async function rebuildIn(
+  file: string,
+  settings: Settings,
+  names: readonly string[],
+  tell: Tell,
+): Promise<void> {
+  const { directory } = settings;
   const chosen = projections.filter(({ name }) => names.includes(name));
-  const file = join(settings.directory, `rebuild-${names.toSorted().join('-')}.db`);
-  const beside = openReadModelBeside(file, join(settings.directory, 'read-model.db'), chosen);
-  const lock = lockIfFree(settings.directory);
+  const { log: whole, keyring, close } = openSources(settings);
+  const beside = openReadModelBeside(file, join(directory, 'read-model.db'), chosen);
+  const lock = lockIfFree(directory);
   tell({ event: 'rebuild-begun' });
   try {
-    let end = lock ? await durableHead(settings.directory, whole) : beside.liveHead();
+    let end = lock ? await durableHead(directory, whole) : beside.liveHead();
     const log = onlyDurable(whole, () => end);
     const projector = createProjector({
       log,
@@ -121,12 +137,13 @@ export async function rebuildInSqlite(
     } else {
       await rebuild({ log, projector, beside: { ...beside, swap }, projections: names });
     }
+    beside.close();
+    removeFile(file);
   } finally {
     beside.close();
     lock?.release();
     close();
   }
-  removeFile(file);
 }
 
 /** Where the log ends, once all of it is durable; nobody may be writing to it. */

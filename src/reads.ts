@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 import { createFreshness, type Freshness } from './http/freshness.ts';
 import { createSharedFreshness } from './http/shared-freshness.ts';
 import { endless } from './kernel/progress.ts';
-import type { Position } from './kernel/stream.ts';
+import { logStart, type Position } from './kernel/stream.ts';
 import { outdatedRebuilder } from './operations.ts';
 import type { ReadSideSettings } from './projector-worker.ts';
 import { projections } from './projections/index.ts';
@@ -21,6 +21,8 @@ export type Reads = {
   readonly readSide: ReadSide;
   readonly queries: Queries;
   readonly freshness: Freshness;
+  /** How far rows have come as far as whoever was let in to read knows. */
+  readonly appliedAtLeast: () => Position;
   /** To be called right before a query reads. */
   readonly enter: () => void;
   readonly closeReads: () => Promise<void>;
@@ -69,7 +71,7 @@ export function readSideSettings(settings: Settings): ReadSideSettings {
   };
 }
 
-type Opened = Pick<Reads, 'queries' | 'freshness' | 'enter'> & {
+type Opened = Pick<Reads, 'queries' | 'freshness' | 'appliedAtLeast' | 'enter'> & {
   readonly rowsHaveMoved: () => void;
   readonly close: () => Promise<void>;
 };
@@ -79,6 +81,7 @@ function openOwn({ dataDirectory }: Settings, readSide: ReadSide, head: Position
   return {
     queries: createQueries(sqliteReads(drizzle(database))),
     freshness: createFreshness({ ...readSide, enter }, head),
+    appliedAtLeast: () => logStart, // a read waits until this process has been told
     enter,
     rowsHaveMoved: leave,
     close: async () => close(),
@@ -99,8 +102,14 @@ async function openShared(
   const { openPostgresReads } = await import('./postgres-rows.ts');
   const { queries, close } = openPostgresReads(database.url);
   const enter = () => {};
-  const standing = nodes.standings.of({ schema: readModelSchema, projections }, endless);
+  const ask = nodes.standings.of({ schema: readModelSchema, projections }, endless);
+  let known = 0 as Position;
+  const standing = async () => {
+    const now = await ask();
+    if (now.applied > known && now.applied !== endless) known = now.applied;
+    return now;
+  };
   const { newestBy } = nodes.standings;
   const freshness = createSharedFreshness({ ...readSide, enter, standing, newestBy }, head);
-  return { queries, freshness, enter, rowsHaveMoved() {}, close };
+  return { queries, freshness, appliedAtLeast: () => known, enter, rowsHaveMoved() {}, close };
 }

@@ -1,10 +1,11 @@
-// What the nodes of a deployment share through Redis. Without it each is on its own.
+// What the nodes of a deployment share through Redis, or of that what their database can do without it.
 import type { Logger } from 'pino';
 import { type CachedSideParts, openCachedSide } from './cache.ts';
 import type { Config } from './config.ts';
 import type { Check } from './http/health.ts';
-import type { SharedCounts } from './http/rate-limit.ts';
+import type { SharedCounts } from './http/sliding-window.ts';
 import type { AnswerCache } from './kernel/cached-reads.ts';
+import type { Broadcast } from './kernel/broadcast.ts';
 import type { Append } from './kernel/event-log.ts';
 import { alone, type Presence } from './kernel/presence.ts';
 import type { Position } from './kernel/stream.ts';
@@ -20,18 +21,24 @@ type SharedSideParts = CachedSideParts & {
   readonly config: Pick<Config, 'redisUrl' | 'cachesAnswers'>;
   readonly digest: (kind: string, value: string) => string;
   readonly newId: NewId;
+  /** By which nodes reach each other without Redis. */
+  readonly broadcast?: Broadcast | undefined;
   /** Another node has committed something, as far as a hint can tell. */
   readonly wake: () => void;
 };
 
+export type SharedSide = ReturnType<typeof openSharedSide>;
+
 /** Nothing is asked of the log, and nobody is woken, before `start`. */
-export function openSharedSide({ config, digest, newId, wake, ...parts }: SharedSideParts) {
+export function openSharedSide(given: SharedSideParts) {
+  const { config, digest, newId, wake, broadcast, ...parts } = given;
   const { redisUrl, cachesAnswers } = config;
   let isStarted = false;
   const wakeAll = () => {
     if (isStarted) wake();
   };
-  const nodes = redisUrl === undefined ? onItsOwn : openNodes(redisUrl, wakeAll);
+  const nodes =
+    redisUrl === undefined ? withoutRedis(broadcast, newId) : openNodes(redisUrl, wakeAll);
   const cached = openCachedSide(cachesAnswers ? nodes.cache : undefined, parts);
 
   function openNodes(url: string, wake: () => void): Nodes {
@@ -76,6 +83,13 @@ type Nodes = {
 };
 
 const onItsOwn: Nodes = { checks: [], presence: alone, signal: () => {}, close: async () => {} };
+
+/** Who is where; each node counts for itself, and reads rows. */
+function withoutRedis(broadcast: Broadcast | undefined, newId: NewId): Nodes {
+  if (!broadcast) return onItsOwn;
+  const presence = createPresence(broadcast, newId());
+  return { ...onItsOwn, presence, close: async () => presence.close() };
+}
 
 type Place = { readonly prefix: string; readonly nodeId: string; readonly wake: () => void };
 

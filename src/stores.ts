@@ -2,6 +2,7 @@
 import { createTickets, type Tickets } from './auth/tickets.ts';
 import type { Config } from './config.ts';
 import type { User } from './http/access.ts';
+import type { Broadcast } from './kernel/broadcast.ts';
 import type { Leases } from './kernel/lease.ts';
 import type { Standings } from './storage/postgres/standings.ts';
 import { openSqliteStorage, type Storage } from './storage/sqlite/storage.ts';
@@ -10,6 +11,7 @@ import { openSqliteStorage, type Storage } from './storage/sqlite/storage.ts';
 export type Nodes = {
   readonly leases: Leases;
   readonly standings: Standings;
+  readonly broadcast: Broadcast;
   /** Calls back when another process may have appended: a hint. */
   readonly onHint: (waken: () => void) => void;
 };
@@ -33,12 +35,12 @@ export async function openStores(
     return { ...storage, tickets: createTickets() };
   }
   const { openPostgresStorage } = await import('./storage/postgres/storage.ts');
-  const { leases, signals, standings, tickets, ...storage } = await openPostgresStorage(
+  const { leases, signals, broadcast, standings, tickets, ...storage } = await openPostgresStorage(
     database.url,
   );
   return {
     ...storage,
     tickets: createTickets(tickets),
-    nodes: { leases, standings, onHint: (waken) => void signals.subscribe(waken) },
+    nodes: { leases, standings, broadcast, onHint: (waken) => void signals.subscribe(waken) },
   };
 }

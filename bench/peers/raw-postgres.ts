@@ -32,7 +32,8 @@ let now = startedAt;
 while (now < deadline) {
   const time = new Date().toISOString();
   const columns: string[][] = [[], [], [], [], []];
-  for (let index = 0; index < batchSize; index += 1) product().forEach((value, column) => columns[column]!.push(value));
+  for (let index = 0; index < batchSize; index += 1)
+    product().forEach((value, column) => columns[column]!.push(value));
   await sql.unsafe(insert, [...columns.map(arrayText), time], { prepare: true });
   const latencyMs = performance.now() - now;
   now += latencyMs;

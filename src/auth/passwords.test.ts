@@ -30,13 +30,40 @@ describe('a hashed password', () => {
   });
 });
 
-describe('hashing for very many at once', () => {
-  test('is refused as overloaded beyond a hundred who wait, and done for the others', async () => {
+describe('a hash that is weaker than new ones', () => {
+  const options = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
+
+  test.each([
+    ['in memory', { ...options, memoryCost: 8_192 }],
+    ['in passes', { ...options, timeCost: 1 }],
+    ['by its kind', { ...options, algorithm: 'argon2i' as const }],
+    ['by its algorithm', { algorithm: 'bcrypt' as const, cost: 4 }],
+  ])('%s is replaced', async (_, weaker) => {
+    const hash = await Bun.password.hash('secret', weaker);
+    expect(await passwords.matches('secret', hash)).toBe(true);
+    const stronger = await passwords.strengthened('secret', hash);
+    expect(await passwords.matches('secret', stronger)).toBe(true);
+    expect(await passwords.strengthened('secret', stronger!)).toBeUndefined();
+  });
+
+  test('stays while others wait, and one that is stronger stays for good', async () => {
+    const weaker = await Bun.password.hash('secret', { ...options, timeCost: 1 });
     const busy = createPasswords();
-    const all = Array.from({ length: 105 }, () => busy.hash('secret'));
+    const waiting = Array.from({ length: 4 }, () => busy.hash('secret'));
+    expect(await busy.strengthened('secret', weaker)).toBeUndefined();
+    await Promise.all(waiting);
+    const stronger = await Bun.password.hash('secret', { ...options, timeCost: 3 });
+    expect(await passwords.strengthened('secret', stronger)).toBeUndefined();
+  });
+});
+
+describe('hashing for very many at once', () => {
+  test('is refused as overloaded beyond those who may wait, and done for the others', async () => {
+    const busy = createPasswords();
+    const all = Array.from({ length: 38 }, () => busy.hash('secret'));
     const outcomes = await Promise.allSettled(all);
     const refused = outcomes.filter((one) => one.status === 'rejected');
-    expect(refused.length).toBeGreaterThanOrEqual(3);
+    expect(refused.length).toBeGreaterThanOrEqual(4);
     expect(refused.length).toBeLessThanOrEqual(6);
     for (const { reason } of refused) expect(reason).toBeInstanceOf(Overloaded);
     expect(busy.load()).toEqual({ running: 0, waiting: 0, shed: refused.length });

@@ -1,10 +1,11 @@
 import pLimit from 'p-limit';
 import { Overloaded } from '../kernel/group-commit.ts';
 
-/** OWASP's floor for Argon2id: 19 MiB, two passes, one lane. */
+/** OWASP's floor for Argon2id: 19 MiB, two passes, one lane. When it rises, hashes rise at the next sign-in. */
 const argon2id = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
 const concurrencyMax = 2;
-const waitingMax = 100;
+/** Half a second's work: whoever came later would wait longer than is of use. */
+const waitingMax = 32;
 
 export type Passwords = ReturnType<typeof createPasswords>;
 
@@ -20,13 +21,20 @@ export function createPasswords() {
     throw new Overloaded(limit.pendingCount);
   }
 
+  const hashed = (password: string) => Bun.password.hash(password.normalize('NFC'), argon2id);
+
   return {
     /** How many hashes are being computed, how many wait, and how many were refused since the start. */
     load: () => ({ running: limit.activeCount, waiting: limit.pendingCount, shed }),
 
     /** @throws Overloaded when too many wait for a hash. */
-    hash: async (password: string) =>
-      run(() => Bun.password.hash(password.normalize('NFC'), argon2id)),
+    hash: async (password: string) => run(() => hashed(password)),
+
+    /** A stronger hash for one that is weaker than new ones are; undefined while others wait. */
+    async strengthened(password: string, hash: string): Promise<string | undefined> {
+      if (!isWeaker(hash) || limit.pendingCount > 0) return undefined;
+      return await run(() => hashed(password));
+    },
 
     /**
      * Takes as long for an unknown account (`hash` undefined) as for a wrong password.
@@ -38,4 +46,11 @@ export function createPasswords() {
       return isMatch && hash !== undefined;
     },
   };
+}
+
+/** Than `argon2id` above, in any of its numbers. */
+function isWeaker(hash: string): boolean {
+  const [, memory, time] = /^\$argon2id\$v=\d+\$m=(\d+),t=(\d+),p=\d+\$/.exec(hash) ?? [];
+  if (memory === undefined || time === undefined) return true;
+  return Number(memory) < argon2id.memoryCost || Number(time) < argon2id.timeCost;
 }

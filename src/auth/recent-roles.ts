@@ -1,5 +1,7 @@
 // Roles that changed while access tokens with the old one may still be unexpired.
 import type { Position } from '../kernel/stream.ts';
+import { createRecent } from './recent.ts';
+import { accessTokenSeconds } from './sessions.ts';
 
 export type RecentRoles<Role> = {
   /** Undefined: the one in the token is the newest. */
@@ -9,7 +11,9 @@ export type RecentRoles<Role> = {
 };
 
 export function createRecentRoles<Role>(): RecentRoles<Role> {
-  const roles = new Map<string, { readonly role: Role; readonly position: Position }>();
+  const roles = createRecent<{ readonly role: Role; readonly position: Position }>(
+    accessTokenSeconds,
+  );
   return {
     of: (userId) => roles.get(userId)?.role,
     note(userId, role, position) {

@@ -1,13 +1,14 @@
 // What each command of the command line does, beyond serving.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConfig } from '../config.ts';
+import { readConfig, type Secrets } from '../config.ts';
 import type { EventLog } from '../kernel/event-log.ts';
 import { migratePostgresRows } from '../postgres-rows.ts';
 import { projections } from '../projections/index.ts';
 import { rebuildReadModels } from '../read-side.ts';
 import { readSideSettings } from '../reads.ts';
 import { developmentSecrets } from '../secrets.ts';
+import { createKeyEncryption } from '../storage/key-encryption.ts';
 import { openPostgresLog } from '../storage/postgres/event-log.ts';
 import { migrateSchemas } from '../storage/postgres/migrate.ts';
 import { openLogReader } from '../storage/sqlite/event-log.ts';
@@ -56,6 +57,13 @@ export async function seed(wanted: Seed): Promise<void> {
   } finally {
     bar.stop();
   }
+}
+
+export async function rotateKeys(): Promise<void> {
+  const { currentId } = createKeyEncryption(secretsHere().crypto);
+  const { wrapped, unchanged } = await runJob('rotate-keys', { keyId: currentId });
+  say(`${wrapped} keys were wrapped anew, ${unchanged} were so already.`);
+  say('The first secret of CRYPTO_SECRET opens all of them now; the later ones may go.');
 }
 
 export async function replay(wanted: readonly string[]): Promise<void> {
@@ -140,9 +148,12 @@ export async function drizzleKit(
 }
 
 function settingsOfReads() {
-  const config = readConfig(process.env);
-  const secrets = config.secrets ?? developmentSecrets(config.dataDirectory);
-  return readSideSettings({ ...config, cryptoSecrets: secrets.crypto });
+  return readSideSettings({ ...readConfig(process.env), cryptoSecrets: secretsHere().crypto });
+}
+
+function secretsHere(): Secrets {
+  const { secrets, dataDirectory } = readConfig(process.env);
+  return secrets ?? developmentSecrets(dataDirectory);
 }
 
 type Log = Pick<EventLog, 'readAll' | 'head'> & { readonly close: () => void | Promise<void> };

@@ -23,7 +23,7 @@ export async function createAdmin(edge: Edge, args: CreateAdmin): Promise<AdminC
   const { password } = args;
   if (password === null) return { outcome: 'password-needed' };
   const length = [...password].length;
-  if (length < 8 || length > 256 || isCommonPassword(password))
+  if (length < 8 || length > 256 || (await isCommonPassword(password, args.email, args.name)))
     return { outcome: 'password-refused' };
   const id = newId();
   const hash = await edge.passwords.hash(password);

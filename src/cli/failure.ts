@@ -22,6 +22,7 @@ const foreseen = new Set([
   'ChainBroken',
   'DatabaseUnavailable',
   'LogHole',
+  'RebuildRunning',
   'StoreTooNew',
   'UnknownWrappingKey',
   'VaultMissing',

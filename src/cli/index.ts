@@ -49,6 +49,9 @@ function describeCommands(): Command {
     .requiredOption('--email <address>', 'the e-mail address')
     .option('--name <name>', 'the name of a new account', 'Administrator')
     .action(async (wanted) => (await commands()).createAdmin(wanted));
+  add('keys:rotate', 'wrap every key anew by the first secret of CRYPTO_SECRET').action(async () =>
+    (await commands()).rotateKeys(),
+  );
   add('db:generate', 'write a migration for changed read-model tables').action(async () =>
     (await commands()).generate(),
   );

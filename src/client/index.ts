@@ -67,8 +67,8 @@ export function createClient(url: string, options: ClientOptions = {}) {
   const { accessToken, headers, backOff, silenceMs, answerMs } = given;
   const onError = guarded(given.onError, (error) => reportError(error));
   const onSignedOut = guarded(given.onSignedOut, onError);
-  const base = url.replace(/\/+$/, '');
-  const session = createSession({ url: base, headers, onSignedOut });
+  const base = withoutSlashes(url);
+  const session = createSession({ url: base, headers, onSignedOut, backOff });
   const access = accessToken ? accessBy(accessToken) : session.access;
   const request = fetchWith(access, headers);
   const api = treaty<App>(base, { parseDate: false, fetcher: request as typeof fetch });
@@ -110,4 +110,11 @@ export function createClient(url: string, options: ClientOptions = {}) {
         joinRoom(room, { ...parts, url: base, access, answerMs }, options),
     },
   });
+}
+
+/** At the end. */
+function withoutSlashes(url: string): string {
+  let end = url.length;
+  while (url[end - 1] === '/') end -= 1;
+  return url.slice(0, end);
 }

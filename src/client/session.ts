@@ -4,6 +4,7 @@
 import { treaty } from '@elysiajs/eden';
 import type { App } from '../http/index.ts';
 import type { Access, Renewal } from './access.ts';
+import { type BackOff, delayMs, pause } from './back-off.ts';
 import { fetchWithCookies } from './cookies.ts';
 
 export type Credentials = { readonly email: string; readonly password: string };
@@ -13,22 +14,35 @@ type SessionParts = {
   readonly headers: Readonly<Record<string, string>> | undefined;
   /** Called when the session has ended without `signOut`. */
   readonly onSignedOut: () => void;
+  readonly backOff: BackOff;
 };
 
 type Held = { readonly token: string; readonly renewAt: number };
 
 /** A token that is about to expire could do so on its way. */
 const marginMs = 30_000;
+/** Not many: the server takes the same refresh token again for some seconds at most. */
+const lostMax = 2;
 
-export function createSession({ url, headers, onSignedOut }: SessionParts) {
+export function createSession({ url, headers, onSignedOut, backOff }: SessionParts) {
   const fetcher = fetchWithCookies() as typeof fetch;
   const { auth } = treaty<App>(url, { parseDate: false, fetcher, ...(headers && { headers }) });
   let held: Held | undefined;
   let renewing: Promise<Renewal> | undefined;
 
+  /** The server may have exchanged the token although its answer was lost, and within its grace does so again. */
+  async function exchange() {
+    for (let lost = 0; ; lost += 1) {
+      const answer = await auth.refresh.post();
+      // Without a response nothing has come back.
+      if (answer.response || lost === lostMax) return answer;
+      await pause(delayMs(lost, backOff, 0, Math.random), new AbortController().signal);
+    }
+  }
+
   async function refresh(): Promise<Renewal> {
     const before = held;
-    const { data, status } = await auth.refresh.post();
+    const { data, status } = await exchange();
     // Somebody has signed in or out since.
     if (held !== before) return held ? 'renewed' : 'refused';
     if (data) held = hold(data.accessToken);

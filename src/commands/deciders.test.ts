@@ -51,6 +51,7 @@ function userCommand({ of }: Chance): UserCommand {
     { type: 'ChangeUserRole', userId: 'ada', role: of(['user', 'moderator', 'admin'] as const) },
     { type: 'NotePasswordChange' },
     { type: 'NoteTokenReuse', sessionId: of(['s1', 's2']) },
+    { type: 'EraseUser', userId: 'ada' },
   ]);
 }
 

@@ -125,6 +125,52 @@ describe('noting that a refresh token was used twice', () => {
   });
 });
 
+describe('erasing a user', () => {
+  const erase = { type: 'EraseUser', userId: 'ada' } as const;
+  const gone: UserEvent = { type: 'UserErased', data: {} };
+  const address = { kind: 'email', value: 'ada@example.com' } as const;
+
+  test('records that they are gone, and nothing of them', () => {
+    given(registered).when(erase).thenEmits(gone);
+    given(registered).when(erase).thenStateIs({ status: 'erased' });
+  });
+
+  test('gives back the address', () => {
+    given(registered)
+      .when(erase)
+      .thenClaims({ release: [address] });
+  });
+
+  test('gives back the seat of an admin, unless it is the last', () => {
+    given(registered, became('admin', 'user'))
+      .when(erase)
+      .thenClaims({ release: [address, seat] });
+  });
+
+  test('leaves an address claimed that nobody can read any more', () => {
+    const unreadable: UserEvent = {
+      type: 'UserRegistered',
+      data: { email: erased, name: erased, role: 'user' },
+    };
+    given(unreadable).when(erase).thenEmits(gone);
+    given(unreadable).when(erase).thenClaims({ release: [] });
+  });
+
+  test('is refused where there is nobody, or nobody any more', () => {
+    given().when(erase).thenRejected('user-unknown');
+    given(registered, gone).when(erase).thenRejected('user-unknown');
+  });
+
+  test('is the end: nothing can happen to them any more, and their place is not taken', () => {
+    const after = given(registered, gone);
+    after.when({ type: 'RenameUser', name: 'Eve' }).thenRejected('user-unknown');
+    after.when(change('admin')).thenRejected('user-unknown');
+    after.when({ type: 'NotePasswordChange' }).thenRejected('user-unknown');
+    after.when({ type: 'NoteTokenReuse', sessionId: 's1' }).thenRejected('user-unknown');
+    after.when(register).thenRejected('user-exists');
+  });
+});
+
 describe('a user whose name and address were erased', () => {
   const gone: UserEvent = {
     type: 'UserRegistered',

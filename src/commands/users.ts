@@ -6,16 +6,19 @@ type RegisterUser = { type: 'RegisterUser'; email: string; name: string };
 type RenameUser = { type: 'RenameUser'; name: string };
 type ChangeUserRole = { type: 'ChangeUserRole'; userId: string; role: Role };
 type NotePasswordChange = { type: 'NotePasswordChange' };
+/** `userId` is whose stream it is. */
+type EraseUser = { type: 'EraseUser'; userId: string };
 type NoteTokenReuse = { type: 'NoteTokenReuse'; sessionId: string };
 
 export type UserCommand = Readonly<
-  RegisterUser | RenameUser | ChangeUserRole | NotePasswordChange | NoteTokenReuse
+  RegisterUser | RenameUser | ChangeUserRole | NotePasswordChange | NoteTokenReuse | EraseUser
 >;
 
 export type UserRejection = 'user-unknown' | 'user-exists' | 'email-taken' | 'last-admin';
 
 export type User =
   | { readonly status: 'unknown' }
+  | { readonly status: 'erased' }
   | {
       readonly status: 'registered';
       readonly email: Personal;
@@ -36,7 +39,7 @@ export const user: Decider<User, UserCommand, UserEvent, UserRejection> = {
 
   evolve: (state, event) => {
     if (event.type === 'UserRegistered') return { status: 'registered', ...event.data };
-    if (state.status === 'unknown') return state;
+    if (state.status !== 'registered') return state;
     switch (event.type) {
       case 'UserRenamed':
         return { ...state, name: event.data.name };
@@ -45,12 +48,14 @@ export const user: Decider<User, UserCommand, UserEvent, UserRejection> = {
       case 'UserPasswordChanged':
       case 'RefreshTokenReused':
         return state;
+      case 'UserErased':
+        return { status: 'erased' };
     }
   },
 
   decide: (command, state) => {
     if (command.type === 'RegisterUser') return register(command, state);
-    if (state.status === 'unknown') return reject('user-unknown');
+    if (state.status !== 'registered') return reject('user-unknown');
     switch (command.type) {
       case 'RenameUser':
         return rename(command, state);
@@ -60,6 +65,8 @@ export const user: Decider<User, UserCommand, UserEvent, UserRejection> = {
         return accept({ type: 'UserPasswordChanged', data: {} });
       case 'NoteTokenReuse':
         return accept({ type: 'RefreshTokenReused', data: { sessionId: command.sessionId } });
+      case 'EraseUser':
+        return eraseUser(command, state);
     }
   },
 };
@@ -68,7 +75,7 @@ function register({ email, name }: RegisterUser, state: User): UserDecision {
   if (state.status !== 'unknown') return reject('user-exists');
   return {
     ...accept<UserEvent>({ type: 'UserRegistered', data: { email, name, role: 'user' } }),
-    claims: { take: [{ kind: 'email', value: normaliseEmail(email), orElse: 'email-taken' }] },
+    claims: { take: [{ ...emailClaim(email), orElse: 'email-taken' }] },
   };
 }
 
@@ -81,11 +88,7 @@ function rename({ name }: RenameUser, state: Registered): UserDecision {
 function changeRole({ userId, role }: ChangeUserRole, state: Registered): UserDecision {
   const { role: previousRole } = state;
   if (role === previousRole) return accept();
-  const seat = {
-    kind: 'admin',
-    value: userId,
-    orElse: 'last-admin',
-  } as const;
+  const seat = adminSeat(userId);
   return {
     ...accept<UserEvent>({ type: 'UserRoleChanged', data: { role, previousRole } }),
     claims: {
@@ -93,4 +96,22 @@ function changeRole({ userId, role }: ChangeUserRole, state: Registered): UserDe
       release: previousRole === 'admin' ? [seat] : [],
     },
   };
+}
+
+/** The address is free again, unless nobody can read it any more to tell which it was. */
+function eraseUser({ userId }: EraseUser, { email, role }: Registered): UserDecision {
+  const address = typeof email === 'string' ? [emailClaim(email)] : [];
+  const seat = role === 'admin' ? [adminSeat(userId)] : [];
+  return {
+    ...accept<UserEvent>({ type: 'UserErased', data: {} }),
+    claims: { release: [...address, ...seat] },
+  };
+}
+
+function adminSeat(userId: string) {
+  return { kind: 'admin', value: userId, orElse: 'last-admin' } as const;
+}
+
+function emailClaim(email: string) {
+  return { kind: 'email', value: normaliseEmail(email) } as const;
 }

@@ -11,6 +11,7 @@ export const registry = createRegistry([
   users.UserRoleChanged,
   users.UserPasswordChanged,
   users.RefreshTokenReused,
+  users.UserErased,
   products.ProductCreated,
   products.ProductRenamed,
   products.ProductRepriced,

@@ -26,10 +26,14 @@ export const UserPasswordChanged = event('UserPasswordChanged', {});
 /** Somebody has a copy of the user's refresh token; the session was ended. */
 export const RefreshTokenReused = event('RefreshTokenReused', { sessionId: Type.String() });
 
+/** The person's key, credentials and sessions are destroyed; what was sealed under the key is lost. */
+export const UserErased = event('UserErased', {}, { erases: person });
+
 export type UserEvent = EventOf<
   | typeof UserRegistered
   | typeof UserRenamed
   | typeof UserRoleChanged
   | typeof UserPasswordChanged
   | typeof RefreshTokenReused
+  | typeof UserErased
 >;

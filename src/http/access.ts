@@ -21,6 +21,8 @@ export type AccessParts = {
   readonly tickets: Pick<Tickets<User>, 'use'>;
   /** Roles that changed while tokens with the old one may still be unexpired. */
   readonly recentRoles: Pick<RecentRoles<Role>, 'of'>;
+  /** Who was erased while tokens of theirs may still be unexpired. */
+  readonly recentlyErased: ReadonlySet<string>;
 };
 
 const ranks: Record<Role, number> = { user: 0, moderator: 1, admin: 2 };
@@ -35,7 +37,9 @@ export function callerOf(request: Request): User | undefined {
 
 export type Access = ReturnType<typeof createAccess>;
 
-export function createAccess({ tokens, sessions, tickets, recentRoles }: AccessParts) {
+export function createAccess(parts: AccessParts) {
+  const { tokens, sessions, tickets, recentRoles, recentlyErased } = parts;
+
   async function identify(request: Request): Promise<User | undefined> {
     const token = bearerToken(request);
     if (token === undefined) return undefined;
@@ -49,8 +53,9 @@ export function createAccess({ tokens, sessions, tickets, recentRoles }: AccessP
   }
 
   function toUser(claims: Claims | undefined): User | undefined {
-    if (!claims || sessions.hasEnded(claims.sid)) return undefined;
+    if (!claims) return undefined;
     const { sub, sid, role, exp } = claims;
+    if (sessions.hasEnded(sid) || recentlyErased.has(sub)) return undefined;
     return { id: sub, sessionId: sid, role: recentRoles.of(sub) ?? role, expiresAt: exp };
   }
 
@@ -66,7 +71,8 @@ export function createAccess({ tokens, sessions, tickets, recentRoles }: AccessP
 
   /** Whether what a user has opened may stay open: as whom they were, with the role they had. */
   function mayGoOn({ id, sessionId, role, expiresAt }: User): boolean {
-    if (sessions.hasEnded(sessionId) || expiresAt * 1_000 <= Date.now()) return false;
+    if (sessions.hasEnded(sessionId) || recentlyErased.has(id)) return false;
+    if (expiresAt * 1_000 <= Date.now()) return false;
     return ranks[recentRoles.of(id) ?? role] >= ranks[role];
   }
 
@@ -103,7 +109,7 @@ export function createAccess({ tokens, sessions, tickets, recentRoles }: AccessP
     },
     /** A signed-in user of at least this role. */
     requireRole: (least: Role) => ({
-      detail: { security },
+      detail: { security: [{ bearerAuth: [least] }] },
       response: problems(401, 403),
       async transform({ request, set }) {
         admit(recognise(request) ?? (await identify(request)), request, set, least);

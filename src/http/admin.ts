@@ -9,11 +9,11 @@ import { problem, problems } from './problem.ts';
 import { answer, Id, Position, strict, Time } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
-const refusals = {
+export const refusals = {
   'user-unknown': [404, 'NOT_FOUND', 'There is no such user.'],
   'user-exists': [409, 'CONFLICT', 'This user exists already.'],
   'email-taken': [409, 'EMAIL_TAKEN', 'There is an account with this address already.'],
-  'last-admin': [409, 'LAST_ADMIN', 'The last admin cannot be demoted.'],
+  'last-admin': [409, 'LAST_ADMIN', 'The last admin can be neither demoted nor erased.'],
 } as const satisfies Record<UserRejection, readonly [number, string, string]>;
 
 const Parked = strict({

@@ -1,11 +1,13 @@
 import { Type } from '@sinclair/typebox';
-import { type Cookie, Elysia, t } from 'elysia';
+import { Elysia } from 'elysia';
 import { isCommonPassword } from '../auth/common-passwords.ts';
-import { refreshTokenSeconds } from '../auth/sessions.ts';
 import { normaliseEmail } from '../commands/users.ts';
+import { UnknownPerson } from '../kernel/keyring.ts';
 import { idOf } from '../kernel/stream.ts';
 import { accepted, contextOf, type Edge, requestIdOf, tag } from './edge.ts';
-import { problem, problems, type Set } from './problem.ts';
+import { isFromOwnPages } from './origins.ts';
+import { EdgeRefusal, problem, problems, type Set } from './problem.ts';
+import { refreshCookie } from './refresh-cookie.ts';
 import { answer, Email, Name, Password, strict } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
@@ -18,13 +20,10 @@ const SignedIn = answer({
   accessToken: Type.String({ description: 'HS256, fifteen minutes.' }),
   user: UserView,
 });
-const Cookies = t.Cookie({
-  refold_refresh: t.Optional(t.String({ description: 'The refresh token.' })),
-});
 
 export const commonPassword = (set: Set, path: string) =>
   problem(set, 'VALIDATION_ERROR', 'The request is not as it must be.', [
-    { path, message: 'Must not be one of the passwords that everybody tries first.' },
+    { path, message: 'Must not be one of the passwords that are tried first.' },
   ]);
 
 export function authHttp(edge: Edge) {
@@ -34,7 +33,8 @@ export function authHttp(edge: Edge) {
     .post(
       '/register',
       async ({ body, request, set, status }) => {
-        if (isCommonPassword(body.password)) return status(422, commonPassword(set, '/password'));
+        if (await isCommonPassword(body.password, body.email, body.name))
+          return status(422, commonPassword(set, '/password'));
         return once({ request, set, body, callerId: 'anonymous' }, personOf, async (repeatable) => {
           const taken = problem(
             set,
@@ -52,6 +52,9 @@ export function authHttp(edge: Edge) {
             commands.users(id, command, context),
           );
           if (!outcome.ok) return status(409, taken);
+          // The same request again, after whom it registered was erased.
+          if (outcome.state.status === 'erased') throw new UnknownPerson(outcome.id);
+          edge.audit.note(request, { accountId: outcome.id });
           accepted(edge, set, { ...outcome, actorId: outcome.id });
           tag(set, outcome.version);
           return status(201, userView(outcome.id, known(outcome)));
@@ -59,7 +62,7 @@ export function authHttp(edge: Edge) {
       },
       {
         body: Registration,
-        response: { 201: UserView, ...problems(409, 422, 429, 503) },
+        response: { 201: UserView, ...problems(404, 409, 422, 429, 503) },
         detail: { summary: 'Register', security: [] },
       },
     )
@@ -67,7 +70,8 @@ export function authHttp(edge: Edge) {
 }
 
 function signIn(edge: Edge) {
-  const { commands, passwords, sessions, tokenReuse, tokens, access } = edge;
+  const { audit, commands, limits, sessions, tokenReuse, tokens, access, live } = edge;
+  const refreshToken = refreshCookie(edge);
 
   async function signedIn(userId: string, sid: string) {
     const account = await commands.users.load(userId);
@@ -82,46 +86,57 @@ function signIn(edge: Edge) {
     return problem(set, 'UNAUTHORIZED', message);
   };
 
+  /** The cookie comes along with whatever a browser sends here. */
+  function refuseOthers(request: Request) {
+    if (isFromOwnPages(request, live.origins)) return;
+    throw new EdgeRefusal(403, 'FORBIDDEN', 'Pages of this origin may not do that.');
+  }
+
   return new Elysia()
     .post(
       '/login',
-      async ({ body, set, status, cookie }) => {
-        const holder = await holderOf(edge, body.email);
-        const userId = holder && idOf(holder);
-        const hash = userId && (await edge.passwordHashOf(userId));
-        const isMatch = await passwords.matches(body.password, hash);
-        const session = isMatch && userId && hash ? await sessions.start(userId, hash) : undefined;
+      async ({ body, request, set, status, cookie }) => {
+        const device = request.headers.get('user-agent') ?? '';
+        const session = await limits.passwords(attemptsOn(edge, body.email), async () => {
+          const holder = await holderOf(edge, body.email);
+          const accountId = holder && idOf(holder);
+          audit.note(request, { accountId });
+          return await edge.signIn(accountId, body.password, device);
+        });
         const answer = session && (await signedIn(session.personId, session.id));
         if (!session || !answer)
           return status(401, unauthorized(set, 'Address or password is wrong.'));
-        keepCookie(edge, cookie.refold_refresh, session.refreshToken);
+        refreshToken.keep(cookie, session);
         return answer;
       },
       {
         body: Credentials,
-        cookie: Cookies,
         response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
         detail: { summary: 'Sign in', security: [] },
       },
     )
     .post(
       '/refresh',
-      async ({ set, status, cookie }) => {
-        const presented = cookie.refold_refresh.value;
+      async ({ request, set, status, cookie }) => {
+        refuseOthers(request);
+        const presented = refreshToken.in(cookie);
         const refreshed = presented ? await sessions.refresh(presented) : undefined;
-        if (refreshed?.outcome === 'reused') await tokenReuse.note(refreshed, requestIdOf(set));
+        if (refreshed?.outcome === 'reused') {
+          audit.note(request, { accountId: refreshed.personId, action: 'token-reuse' });
+          await tokenReuse.note(refreshed, requestIdOf(set));
+        }
         if (refreshed?.outcome !== 'rotated') {
-          if (presented) dropCookie(edge, cookie.refold_refresh);
+          if (presented) refreshToken.drop(cookie);
           return status(401, unauthorized(set, 'Sign in again.'));
         }
+        audit.note(request, { accountId: refreshed.personId });
         const answer = await signedIn(refreshed.personId, refreshed.id);
         if (!answer) return status(401, unauthorized(set, 'Sign in again.'));
-        keepCookie(edge, cookie.refold_refresh, refreshed.refreshToken);
+        refreshToken.keep(cookie, refreshed);
         return answer;
       },
       {
-        cookie: Cookies,
-        response: { 200: SignedIn, ...problems(401, 422, 429, 503) },
+        response: { 200: SignedIn, ...problems(401, 403, 429, 503) },
         detail: {
           summary: 'A new access token for the refresh cookie',
           security: [{ refreshCookie: [] }],
@@ -131,23 +146,27 @@ function signIn(edge: Edge) {
     .post(
       '/logout',
       async ({ request, set, status, cookie }) => {
-        const presented = cookie.refold_refresh.value;
+        refuseOthers(request);
+        const presented = refreshToken.in(cookie);
         const byCookie = presented ? sessions.idOf(presented) : undefined;
-        const byBearer = (await access.identify(request))?.sessionId;
+        const bearer = await access.identify(request);
+        const byBearer = bearer?.sessionId;
+        audit.note(request, { accountId: bearer?.id });
         if (byCookie === undefined && byBearer === undefined) {
           return status(401, unauthorized(set, 'Nobody is signed in.'));
         }
         for (const id of new Set([byCookie, byBearer])) if (id) await sessions.end(id);
-        if (presented) dropCookie(edge, cookie.refold_refresh);
+        if (presented) refreshToken.drop(cookie);
         return status(204, undefined);
       },
       {
-        cookie: Cookies,
-        response: { 204: Type.Void(), ...problems(401, 422, 429, 503) },
+        response: { 204: Type.Void(), ...problems(401, 403, 429, 503) },
         detail: { summary: 'Sign out', security: [{ refreshCookie: [] }, { bearerAuth: [] }] },
       },
     );
 }
+
+const attemptsOn = ({ digest }: Edge, email: string) => digest('attempts', normaliseEmail(email));
 
 function holderOf({ store, digest }: Edge, email: string) {
   return store.holderOf('email', digest('email', normaliseEmail(email)));
@@ -155,14 +174,3 @@ function holderOf({ store, digest }: Edge, email: string) {
 
 const personOf = ({ code, response }: { code: unknown; response: unknown }) =>
   code === 201 ? (response as UserView).id : null;
-
-function keepCookie({ isProduction }: Edge, cookie: Cookie<string | undefined>, value: string) {
-  cookie.set({ value, maxAge: refreshTokenSeconds, ...attributes(isProduction) });
-}
-
-function dropCookie({ isProduction }: Edge, cookie: Cookie<string | undefined>) {
-  cookie.set({ value: '', maxAge: 0, ...attributes(isProduction) });
-}
-
-const attributes = (isProduction: boolean) =>
-  ({ httpOnly: true, sameSite: 'strict', secure: isProduction, path: '/auth' }) as const;

@@ -12,6 +12,7 @@ import { type ChatRooms, createChatRooms } from './chat-rooms.ts';
 import type { Connection, EndReason } from './connections.ts';
 import type { Edge } from './edge.ts';
 import type { LiveEntry } from './live-entry.ts';
+import { isAllowedOrigin } from './origins.ts';
 import { EdgeRefusal } from './problem.ts';
 import { createQuota } from './quota.ts';
 import { MessageText, strict } from './schemas.ts';
@@ -204,16 +205,5 @@ function parse(frame: string | Buffer): { text?: string; ref?: string } {
     return typeof ref === 'string' ? { ref: ref.slice(0, 128) } : {};
   } catch {
     return {};
-  }
-}
-
-/** Other programs than browsers send no origin. */
-function isAllowedOrigin(request: Request, allowed: readonly string[]): boolean {
-  const origin = request.headers.get('origin');
-  if (origin === null || allowed.includes('*') || allowed.includes(origin)) return true;
-  try {
-    return new URL(origin).host === request.headers.get('host');
-  } catch {
-    return false;
   }
 }

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import type { MessageRejection } from '../commands/chat.ts';
+import { erased, reveal } from '../kernel/event.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { limitMax, queryInteger } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
@@ -51,7 +52,7 @@ type Row = Omit<View, 'withdrawn' | 'name' | 'text'> & {
 };
 
 function rowView({ isWithdrawn: withdrawn, name, text, ...row }: Row): View {
-  return { ...row, name: name ?? '', text: withdrawn ? null : text, withdrawn };
+  return { ...row, name: name ?? reveal(erased), text: withdrawn ? null : text, withdrawn };
 }
 
 export function chatHttp(edge: Edge) {

@@ -8,24 +8,30 @@ import uiScript from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' 
 import uiStyle from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' };
 import { registry } from '../events/index.ts';
 import { asyncApiDocument } from './asyncapi.ts';
+import { pagePolicy } from './headers.ts';
 import { tidyDocument } from './openapi.ts';
 
 const hidden = { detail: { hide: true } };
 
-/** @param api The routes to document. */
-export function docsHttp(api: AnyElysia, version: string) {
+/**
+ * @param api The routes to document.
+ * @param cookie The name of the refresh cookie.
+ */
+export function docsHttp(api: AnyElysia, version: string, cookie: string) {
   // At once, because the parsers that a parent adds would hide what the bodies are.
-  const document = tidyDocument(toOpenAPISchema(api), version);
+  const document = tidyDocument(toOpenAPISchema(api), version, cookie);
   const streams = asyncApiDocument(registry, version);
-  let page: Promise<string> | undefined;
+  let page: Promise<{ readonly html: string; readonly policy: string }> | undefined;
   return new Elysia({ name: 'http.docs' })
     .get('/docs/json', () => document, hidden)
     .get('/docs/asyncapi.json', () => streams, hidden)
     .get(
       '/docs',
       async ({ set }) => {
+        const { html, policy } = await (page ??= renderPage(version));
         set.headers['content-type'] = 'text/html; charset=utf-8';
-        return await (page ??= renderPage(version));
+        set.headers['content-security-policy'] = policy;
+        return html;
       },
       hidden,
     )
@@ -34,7 +40,7 @@ export function docsHttp(api: AnyElysia, version: string) {
 }
 
 /** The plugin's page, with its script taken from here instead of a CDN. */
-async function renderPage(version: string): Promise<string> {
+async function renderPage(version: string) {
   const plugin = new Elysia().use(
     swagger({
       path: '/docs',
@@ -45,8 +51,8 @@ async function renderPage(version: string): Promise<string> {
     }),
   );
   const html = await (await plugin.handle(new Request('http://localhost/docs'))).text();
-  return html.replace(
-    /https:\/\/unpkg\.com\/swagger-ui-dist@[^/]+\/swagger-ui-bundle\.js/,
-    '/docs/ui.js',
-  );
+  const local = new HTMLRewriter()
+    .on('script[src]', { element: (script) => void script.setAttribute('src', '/docs/ui.js') })
+    .transform(html);
+  return { html: local, policy: pagePolicy(local) };
 }

@@ -1,18 +1,23 @@
 // What every feature's plugin is made from, and the few translations they share.
+import type { Erasure } from '../auth/erasure.ts';
 import type { Passwords } from '../auth/passwords.ts';
 import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Registration } from '../auth/registration.ts';
 import type { Sessions } from '../auth/sessions.ts';
+import type { SignIn } from '../auth/sign-in.ts';
 import type { TokenReuse } from '../auth/token-reuse.ts';
 import type { Commands } from '../commands/index.ts';
 import type { Role } from '../events/users.ts';
 import type { EventStore } from '../kernel/event-store.ts';
 import type { CommandContext } from '../kernel/handle-command.ts';
+import type { KeyRotation } from '../kernel/keyring.ts';
 import type { NewId } from '../kernel/time.ts';
 import type { Position, Version } from '../kernel/stream.ts';
 import type { Presence } from '../kernel/presence.ts';
 import type { ReadQueries } from '../queries/cached.ts';
 import type { Access } from './access.ts';
+import type { Addresses } from './addresses.ts';
+import type { Audit } from './audit.ts';
 import type { Freshness } from './freshness.ts';
 import type { CommandIdentity, Once } from './idempotency.ts';
 import type { Images } from './images.ts';
@@ -23,12 +28,16 @@ import type { Tokens } from './tokens.ts';
 
 export type Edge = {
   readonly access: Access;
+  readonly addresses: Addresses;
+  readonly audit: Audit;
   readonly commands: Commands;
   readonly queries: ReadQueries;
   readonly store: Pick<EventStore, 'readStream' | 'holderOf'>;
   readonly digest: (kind: string, value: string) => string;
   readonly registration: Registration;
+  readonly erasure: Erasure;
   readonly passwords: Passwords;
+  readonly signIn: SignIn;
   readonly passwordHashOf: (userId: string) => Promise<string | undefined>;
   readonly sessions: Sessions;
   readonly tokenReuse: TokenReuse;
@@ -45,6 +54,7 @@ export type Edge = {
   /** Notes that a limit has refused somebody. */
   readonly refused: (limit: LimitName) => void;
   readonly noteRole: RecentRoles<Role>['note'];
+  readonly keyRotation: KeyRotation;
   readonly isProduction: boolean;
 };
 

@@ -5,8 +5,8 @@ import { Value } from '@sinclair/typebox/value';
 import { type AnyElysia, Elysia, type ValidationError } from 'elysia';
 import type { Logger } from 'pino';
 import { keyReused } from './idempotency.ts';
+import { pathOf } from './paths.ts';
 import { EdgeRefusal, problem, type Problem, requestIdHeader, type Set } from './problem.ts';
-import { pathOf } from './requests.ts';
 
 const detailsMax = 20;
 const pathLengthMax = 100;

@@ -4,8 +4,8 @@ import { status } from 'elysia';
 import type { Keyring } from '../kernel/keyring.ts';
 import type { Clock } from '../kernel/time.ts';
 import type { Vault } from '../kernel/vault.ts';
+import { pathOf } from './paths.ts';
 import { EdgeRefusal, type Set } from './problem.ts';
-import { pathOf } from './requests.ts';
 
 const keptMs = 24 * 60 * 60 * 1_000;
 const keptHeaders = ['etag', 'event-position', 'location'] as const;

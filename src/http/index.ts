@@ -8,8 +8,10 @@ import { chatHttp } from './chat.ts';
 import { chatSocketHttp, socketLimits } from './chat-socket.ts';
 import { docsHttp } from './docs.ts';
 import type { Edge } from './edge.ts';
+import { erasureHttp } from './erasure.ts';
 import { eventsHttp } from './events.ts';
 import { errorHandling, methodsOf } from './errors.ts';
+import { protectiveHeaders } from './headers.ts';
 import { type Check, healthHttp } from './health.ts';
 import { imagesHttp } from './images.ts';
 import type { JobControl } from './jobs.ts';
@@ -18,7 +20,9 @@ import { notificationsHttp } from './notifications.ts';
 import { productImagesHttp } from './product-images.ts';
 import { productsHttp } from './products.ts';
 import { profileHttp } from './profile.ts';
+import { refreshCookie } from './refresh-cookie.ts';
 import { type CountRequest, requestLog } from './requests.ts';
+import { sessionsHttp } from './sessions.ts';
 
 export type HttpParts = {
   readonly edge: Edge;
@@ -42,6 +46,7 @@ function createApi({ edge, projections, jobs, checks, metrics }: HttpParts) {
     .use(metricsHttp(metrics, metrics.token))
     .use(authHttp(edge))
     .use(profileHttp(edge))
+    .use(sessionsHttp(edge))
     .use(productsHttp(edge))
     .use(productImagesHttp(edge))
     .use(imagesHttp(edge.images))
@@ -49,7 +54,8 @@ function createApi({ edge, projections, jobs, checks, metrics }: HttpParts) {
     .use(chatSocketHttp(edge))
     .use(eventsHttp(edge))
     .use(notificationsHttp(edge))
-    .use(adminHttp(edge, projections, jobs));
+    .use(adminHttp(edge, projections, jobs))
+    .use(erasureHttp(edge));
 }
 
 export function createHttp(parts: HttpParts) {
@@ -61,10 +67,11 @@ export function createHttp(parts: HttpParts) {
     websocket: socketLimits,
   });
   const api = createApi(parts);
-  const docs = docsHttp(api, parts.version);
+  const docs = docsHttp(api, parts.version, refreshCookie(edge).name);
   let methodsAt: ((path: string) => readonly string[]) | undefined;
   return app
-    .use(requestLog(logger, edge.newId, countRequest))
+    .headers(protectiveHeaders(edge.isProduction))
+    .use(requestLog({ ...edge, logger, count: countRequest }))
     .use(errorHandling(logger, (path) => (methodsAt ??= methodsOf(app))(path)))
     .use(corsFor(corsOrigins))
     .use(jsonBodies)

@@ -47,7 +47,7 @@ function admit({ headers }: Request, address: string, token: string | undefined)
     if (isOnThisMachine(address) && !passedOn.some((name) => headers.has(name))) return;
     throw new EdgeRefusal(403, 'FORBIDDEN', 'Metrics are for callers on the same machine.');
   }
-  const given = /^bearer +(.+)$/i.exec(headers.get('authorization') ?? '')?.[1];
+  const given = /^bearer +([^ ].*)$/i.exec(headers.get('authorization') ?? '')?.[1];
   if (given !== undefined && isSame(token, given)) return;
   const wanted = { 'www-authenticate': 'Bearer' };
   throw new EdgeRefusal(401, 'UNAUTHORIZED', 'Send the token for metrics.', wanted);

@@ -56,6 +56,7 @@ const tags = {
 export function tidyDocument(
   generated: { paths: object; components: object },
   version: string,
+  refreshCookie: string,
 ): object {
   const paths = Object.fromEntries(
     Object.entries(generated.paths as Paths).map(([path, methods]) => [
@@ -86,7 +87,7 @@ export function tidyDocument(
       schemas: { Problem: problemSchema },
       securitySchemes: {
         bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
-        refreshCookie: { type: 'apiKey', in: 'cookie', name: 'refold_refresh' },
+        refreshCookie: { type: 'apiKey', in: 'cookie', name: refreshCookie },
       },
     },
   });
@@ -197,6 +198,7 @@ const sessionPaths = new Set([
   '/auth/refresh',
   '/auth/logout',
   '/auth/ticket',
+  '/profile/sessions/{id}',
   '/admin/projections/{name}/rebuild',
   '/admin/jobs/{id}/retry',
 ]);

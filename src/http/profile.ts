@@ -58,14 +58,17 @@ export function profileHttp(edge: Edge) {
     .post(
       '/password',
       async ({ body, request, set, status, user }) => {
-        if (isCommonPassword(body.newPassword))
+        if (await isCommonPassword(body.newPassword))
           return status(422, commonPassword(set, '/newPassword'));
         return once(
           { request, set, body, callerId: user.id },
           () => user.id,
           async (repeatable) => {
             const hash = await edge.passwordHashOf(user.id);
-            const isMatch = await passwords.matches(body.currentPassword, hash);
+            const isMatch = await limits.passwords(
+              user.id,
+              async () => (await passwords.matches(body.currentPassword, hash)) || undefined,
+            );
             const isChanged =
               isMatch &&
               (await sessions.changePassword({

@@ -1,71 +1,57 @@
-// elysia-rate-limit before whatever is worth guessing at or expensive, over a store of ours that
-// counts in a sliding window: the previous minute counts by the part of it that still overlaps.
+// elysia-rate-limit before whatever is worth guessing at or expensive, over a store of ours.
 import { Elysia } from 'elysia';
 import { type Context, rateLimit } from 'elysia-rate-limit';
-import { LRUCache } from 'lru-cache';
 import { callerOf } from './access.ts';
+import type { Addresses } from './addresses.ts';
+import { createAttempts } from './password-attempts.ts';
 import { problem, type Set } from './problem.ts';
+import { type SharedCounts, slidingWindow, windowMs } from './sliding-window.ts';
 
-const windowMs = 60_000;
-const keysRemembered = 100_000;
 const refusal = 'rate-limited';
-
-type Count = { window: number; current: number; previous: number };
-
-/** Counts of all nodes together; nothing is answered while they cannot be had. */
-export type SharedCounts = {
-  readonly add: (
-    key: string,
-    by: 1 | -1,
-  ) => Promise<
-    { readonly current: number; readonly previous: number; readonly elapsedMs: number } | undefined
-  >;
-  readonly forget: (key: string) => Promise<void>;
-};
+/** Many people may share a network; together they may do as much as so many of them. */
+const accountsANetwork = 10;
 
 export type Limits = ReturnType<typeof createLimits>;
 /** `streams` and `messages` are refused by what is opened and sent, see `events.ts` and `chat-socket.ts`. */
-export type LimitName = 'auth' | 'commands' | 'streams' | 'messages';
+export type LimitName = 'auth' | 'passwords' | 'commands' | 'streams' | 'messages';
 
-type Refused = (limit: LimitName) => void;
+type LimitParts = {
+  /** Requests a minute, and wrong passwords of one account; 0 for no limit. */
+  readonly limits: Readonly<Record<'auth' | 'passwords' | 'commands', number>>;
+  readonly addresses: Addresses;
+  /** Called for each request that is refused. */
+  readonly refused: (limit: LimitName) => void;
+  /** The counts of all nodes for a limit and a window; without them each counts alone. */
+  readonly shared?: ((name: string, windowMs: number) => SharedCounts) | undefined;
+};
 
-/**
- * @param limits Requests a minute; 0 for no limit.
- * @param refused Called for each request that is refused.
- * @param shared The counts of all nodes for a limit and a window; without them each counts alone.
- */
-export function createLimits(
-  limits: { readonly auth: number; readonly commands: number },
-  refused: Refused,
-  shared?: (name: string, windowMs: number) => SharedCounts,
-) {
-  const windowOf = (name: string) => slidingWindow(shared?.(name, windowMs));
+export function createLimits({ limits, addresses, refused, shared }: LimitParts) {
+  const windowOf = (name: string, max?: number) =>
+    slidingWindow(shared?.(`limits.${name}`, windowMs), max);
   return {
-    /** By network address: whoever guesses has no account. */
-    auth: limiter(
-      'auth',
-      { max: limits.auth, refused, windowOf },
-      (request, server) => server?.requestIP(request)?.address ?? '',
+    /** By network: whoever guesses has no account. */
+    auth: limiter('auth', { max: limits.auth, refused, window: windowOf('auth') }, (request) =>
+      addresses.networkOf(request),
     ),
-    /** By user, or by network address where nobody is signed in. */
+    /** By account, wherever the guesses come from. */
+    passwords: createAttempts(limits.passwords, windowOf('passwords', limits.passwords), () =>
+      refused('passwords'),
+    ),
+    /** By user and by network. */
     commands: limiter(
       'commands',
-      { max: limits.commands, refused, windowOf },
-      (request, server) => callerOf(request)?.id ?? server?.requestIP(request)?.address ?? '',
+      { max: limits.commands, refused, window: byBoth(windowOf('commands'), windowOf('networks')) },
+      (request) => bothOf(callerOf(request)?.id ?? '', addresses.networkOf(request)),
     ),
   };
 }
 
-type Limit = {
-  readonly max: number;
-  readonly refused: Refused;
-  readonly windowOf: (name: string) => Context;
-};
+type Limit = Pick<LimitParts, 'refused'> & { readonly max: number; readonly window: Context };
 
 function limiter(
   limit: LimitName,
-  { max, refused, windowOf }: Limit,
-  generator: (request: Request, server: Bun.Server<unknown> | null) => string,
+  { max, refused, window }: Limit,
+  generator: (request: Request) => string,
 ) {
   const name = `limits.${limit}`;
   const plugin = new Elysia({ name });
@@ -80,7 +66,7 @@ function limiter(
         countFailedRequest: true,
         errorResponse: refusal,
         generator,
-        context: windowOf(name),
+        context: window,
       }),
     )
     .onAfterHandle({ as: 'scoped' }, ({ response, set }) => {
@@ -96,73 +82,35 @@ function limited(set: Set): Response {
   return Response.json(body, { status: 429, headers: set.headers as Record<string, string> });
 }
 
-/**
- * Sliding-window counter: two counters a key, bounded in keys. This node always counts for itself; where
- * all count together the greater number is what counts, so that nobody gains by what Redis has forgotten.
- */
-export function slidingWindow(shared?: SharedCounts): Context {
-  const counts = new LRUCache<string, Count>({ max: keysRemembered });
-  let max = Number.POSITIVE_INFINITY;
+const bothOf = (account: string, network: string) => `${account} ${network}`;
 
-  function countHere(key: string, now: number) {
-    const window = Math.floor(now / windowMs);
-    const count = advance(counts.get(key), window);
-    count.current += 1;
-    counts.set(key, count);
-    return weigh(count, now, now % windowMs);
-  }
-
-  function weigh(count: Omit<Count, 'window'>, now: number, elapsedMs: number) {
-    const { current, previous } = count;
-    const start = now - elapsedMs;
-    return {
-      count: Math.floor(current + previous * (1 - elapsedMs / windowMs)),
-      nextReset: new Date(start + roomAfter(count, max) * windowMs),
-      start,
-    };
-  }
-
-  async function countEverywhere(here: ReturnType<typeof weigh>, key: string, now: number) {
-    const count = await shared?.add(key, 1);
-    const everywhere = count && weigh(count, now, count.elapsedMs);
-    return everywhere && everywhere.count >= here.count ? everywhere : here;
-  }
-
+/** Counts a request for its account and for its network, and answers what is nearer to its limit. */
+function byBoth(accounts: Context, networks: Context): Context {
+  const parted = (key: string) => key.split(' ') as [account: string, network: string];
   return {
     init(options) {
-      if (typeof options.max === 'number') max = options.max;
+      accounts.init(options);
+      networks.init({ ...options, max: Number(options.max) * accountsANetwork });
     },
-    increment(key, _duration, now = Date.now()) {
-      const here = countHere(key, now);
-      return shared ? countEverywhere(here, key, now) : here;
+    async increment(key, ...when) {
+      const [account, network] = parted(key);
+      const [own, all] = await Promise.all([
+        accounts.increment(account, ...when),
+        networks.increment(network, ...when),
+      ]);
+      const share = { ...all, count: Math.ceil(all.count / accountsANetwork) };
+      return share.count > own.count ? share : own;
     },
     async decrement(key) {
-      const count = counts.get(key);
-      if (count && count.current > 0) count.current -= 1;
-      await shared?.add(key, -1);
+      const [account, network] = parted(key);
+      await Promise.all([accounts.decrement(account), networks.decrement(network)]);
     },
     async reset(key) {
-      if (key === undefined) return counts.clear();
-      counts.delete(key);
-      await shared?.forget(key);
+      const [account, network] = key === undefined ? [] : parted(key);
+      await Promise.all([accounts.reset(account), networks.reset(network)]);
     },
-    kill: () => counts.clear(),
+    async kill() {
+      await Promise.all([accounts.kill(), networks.kill()]);
+    },
   };
-}
-
-/**
- * When there is room for one more request, in windows from the start of the present one: at its end,
- * or when enough of what counts has slid out.
- */
-function roomAfter({ current, previous }: Omit<Count, 'window'>, max: number): number {
-  const room = max - 1;
-  if (current > room) return 2 - room / current;
-  return current + previous > room && previous > 0
-    ? Math.min(1, 1 - (room - current) / previous)
-    : 1;
-}
-
-function advance(count: Count | undefined, window: number): Count {
-  if (!count || window > count.window + 1) return { window, current: 0, previous: 0 };
-  return count.window === window ? count : { window, current: 0, previous: count.current };
 }

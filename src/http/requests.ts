@@ -2,6 +2,9 @@
 import { Elysia } from 'elysia';
 import type { Logger } from 'pino';
 import { callerOf } from './access.ts';
+import type { Addresses } from './addresses.ts';
+import type { Audit } from './audit.ts';
+import { pathOf } from './paths.ts';
 import { requestIdHeader, type Set } from './problem.ts';
 
 const printable = /^[\u0021-\u007e]{1,128}$/;
@@ -15,11 +18,20 @@ export type CountRequest = (
   answer: { readonly status: number; readonly seconds: number },
 ) => void;
 
-export function requestLog(logger: Logger, newId: () => string, count: CountRequest) {
+type Parts = {
+  readonly logger: Logger;
+  readonly newId: () => string;
+  readonly count: CountRequest;
+  readonly addresses: Pick<Addresses, 'note'>;
+  readonly audit: Pick<Audit, 'answered'>;
+};
+
+export function requestLog({ logger, newId, count, addresses, audit }: Parts) {
   // Defects are logged where they are caught; a level that shows no requests pays for none.
   const isLogged = logger.isLevelEnabled('info');
   return new Elysia({ name: 'requests' })
-    .onRequest(({ request, set }) => {
+    .onRequest(({ request, set, server }) => {
+      addresses.note(request, server);
       const given = request.headers.get(requestIdHeader);
       set.headers[requestIdHeader] = given !== null && printable.test(given) ? given : newId();
       (set as Timed).startedAt = performance.now();
@@ -28,6 +40,7 @@ export function requestLog(logger: Logger, newId: () => string, count: CountRequ
       const status = response instanceof Response ? response.status : Number(set.status ?? 200);
       const ms = performance.now() - (set as Timed).startedAt!;
       count(request.method, route, { status, seconds: ms / 1_000 });
+      audit.answered({ request, set: set as Set, route, status });
       if (isLogged) log(request, set as Set, { status, ms });
     });
 
@@ -46,11 +59,6 @@ export function requestLog(logger: Logger, newId: () => string, count: CountRequ
       'request',
     );
   }
-}
-
-/** The path as it was sent; Elysia's is wrong after a very short or malformed `Host`. */
-export function pathOf({ url }: Request): string {
-  return /^(?:[a-z]+:\/\/[^/?#]*)?([^?#]*)/.exec(url)?.[1] || '/';
 }
 
 /** Reads that succeed are the noise of a healthy system. */

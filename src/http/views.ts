@@ -74,7 +74,7 @@ export const NotificationView = answer({
 export type NotificationView = Static<typeof NotificationView>;
 
 type Known<State extends { status: string }> = Folded<
-  Exclude<State, { status: 'unknown' | 'deleted' }>
+  Exclude<State, { status: 'unknown' | 'deleted' | 'erased' }>
 >;
 
 export function userView(
@@ -141,8 +141,9 @@ export function notificationView(
 export function known<State extends { readonly status: string }>(
   folded: Folded<State>,
 ): Known<State> {
-  if (folded.state.status === 'unknown' || folded.state.status === 'deleted') {
-    throw new Error(`Expected something to show, but it is ${folded.state.status}.`);
+  const { status } = folded.state;
+  if (status === 'unknown' || status === 'deleted' || status === 'erased') {
+    throw new Error(`Expected something to show, but it is ${status}.`);
   }
   return folded as Known<State>;
 }

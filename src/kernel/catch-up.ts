@@ -34,6 +34,8 @@ export function createCatchUp<One extends Entry, Far>({
 }: CatchUpParts<One, Far>) {
   const waiting: Far[] = [];
   const pages = new Map<number, Page<One>>();
+  /** How often what was read had to be forgotten. */
+  let forgotten = 0;
   let isRunning = false;
 
   async function run() {
@@ -55,9 +57,10 @@ export function createCatchUp<One extends Entry, Far>({
   }
 
   async function read(number: number): Promise<Page<One>> {
+    const begun = forgotten;
     const stored = await log.readAll((number * pageSize) as Position, pageSize);
     const page = { entries: await open(stored), to: stored.at(-1)?.position ?? logStart };
-    if (stored.length < pageSize) return page;
+    if (stored.length < pageSize || begun !== forgotten) return page;
     pages.set(number, page);
     const [oldest] = pages.keys();
     if (pages.size > pagesRemembered) pages.delete(oldest!);
@@ -68,6 +71,11 @@ export function createCatchUp<One extends Entry, Far>({
     add(far: Far): void {
       waiting.push(far);
       if (!isRunning) void run();
+    },
+    /** Pages are to be opened anew. */
+    forget(): void {
+      pages.clear();
+      forgotten += 1;
     },
   };
 }

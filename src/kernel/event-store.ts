@@ -1,6 +1,6 @@
 // The typed face of an event log: events as the domain knows them, sealed and opened on the way,
 // appends gathered into group commits.
-import type { Append, AppendOutcome, EventLog } from './event-log.ts';
+import type { Append, AppendOutcome, EventLog, StoredEvent } from './event-log.ts';
 import type { Recorded } from './event.ts';
 import { groupCommit } from './group-commit.ts';
 import type { Keyring } from './keyring.ts';
@@ -41,12 +41,12 @@ export function createEventStore({ log, registry, keyring, endOfTurn }: EventSto
       }
     },
 
-    /** The log backwards from its head, as far as the reader goes. */
-    async *readBack(): AsyncGenerator<Recorded> {
+    /** The log backwards from its head, as far as the reader goes, as it is stored: nothing is opened. */
+    async *readBack(): AsyncGenerator<StoredEvent> {
       let before = ((await log.head()) + 1) as Position;
       for (;;) {
         const page = await log.readBack(before, pageSize);
-        yield* await registry.decode(page, keyring);
+        yield* page;
         if (page.length < pageSize) return;
         before = page.at(-1)!.position;
       }

@@ -65,6 +65,8 @@ type Subject<Data> = (event: { readonly stream: StreamName; readonly data: Data 
 export type EventOptions<Data> = {
   /** Whose key encrypts the personal fields; required as soon as there is one. */
   readonly person?: Subject<Data>;
+  /** Who is erased by it: whoever meets it in the log forgets their key. */
+  readonly erases?: (event: { readonly stream: StreamName }) => string;
   readonly upcasters?: readonly Upcaster[];
 };
 
@@ -75,6 +77,7 @@ export type EventDefinition<Name extends string = string, Data extends object = 
   readonly schemaVersion: number;
   readonly personalFields: readonly string[];
   readonly person: Subject<never> | undefined;
+  readonly erases: ((event: { readonly stream: StreamName }) => string) | undefined;
   readonly upcasters: readonly Upcaster[];
   /** Carries the static type of `data`; has no value. */
   readonly data?: Data | undefined;
@@ -89,7 +92,7 @@ export function event<Name extends string, Fields extends TProperties>(
   fields: Fields,
   options: EventOptions<Static<TObject<Fields>>> = {},
 ): EventDefinition<Name, Static<TObject<Fields>>> {
-  const { person, upcasters = [] } = options;
+  const { person, erases, upcasters = [] } = options;
   const personalFields = Object.keys(fields).filter((name) => fields[name]?.['personal'] === true);
   if (personalFields.length > 0 && person === undefined) {
     throw new Error(`Event ${type} has personal fields (${personalFields}) but names no person.`);
@@ -99,7 +102,7 @@ export function event<Name extends string, Fields extends TProperties>(
     throw new Error(`The upcasters of ${type} must lead from version 1 to ${schemaVersion}.`);
   }
   const schema = Type.Object<TProperties>(fields, { additionalProperties: false });
-  return { type, schema, schemaVersion, personalFields, person, upcasters };
+  return { type, schema, schemaVersion, personalFields, person, erases, upcasters };
 }
 
 /** The event type of a definition: `EventOf<typeof ProductCreated>`. */

@@ -4,7 +4,6 @@ import {
   type Append,
   type Appended,
   CommandIdReused,
-  type ExpectedVersion,
   type Refused,
   VersionConflict,
 } from './event-log.ts';
@@ -62,15 +61,20 @@ export type CommandHandlerParts = {
   readonly digest: (kind: string, value: string) => string;
 };
 
+/** Another stream, at the version that a command rests on. */
+export type Premise = { readonly stream: StreamName; readonly version: Version };
+
 /**
  * The handler of one decider's commands.
  * It throws `VersionConflict` when others kept appending first, `CommandIdReused` when the id is that of
  * another command, and `Overloaded` when the log's queue is full; everything the domain foresees is in the outcome.
+ * @param restsOn What else must stand as it did when the command was decided; asked again after a conflict.
  */
 export function commandHandler<State, Command, Event extends DomainEvent, Rejection extends string>(
   parts: CommandHandlerParts,
   decider: Decider<State, Command, Event, Rejection>,
   streamOf: (id: string) => StreamName,
+  restsOn: (command: Command) => Promise<Premise | undefined> = async () => undefined,
 ) {
   const { store, cache, isShared = false } = parts;
   const turns = new Map<StreamName, Promise<unknown>>();
@@ -123,9 +127,9 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
       const { before, decision } = await decide(stream, command, context);
       if (!decision.ok) return (await firstOutcome(stream, context)) ?? decision;
       if (decision.events.length === 0) return { ok: true, id, isRepeated: false, ...before };
-      const outcome = await store.append(
-        await toAppend(parts, { stream, context, expected: before.version || 'none', ...decision }),
-      );
+      const premise = await restsOn(command);
+      const intent = { stream, context, before, premise, ...decision };
+      const outcome = await store.append(await toAppend(parts, intent));
       if (outcome.ok) {
         if (outcome.isRepeated) return repeated(outcome);
         const after = fold(decider, before, decision.events, outcome);
@@ -135,7 +139,7 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
       }
       if (outcome.reason === 'command-reused') throw new CommandIdReused();
       if (outcome.reason !== 'version') return refusal(outcome, decision.claims);
-      cache.delete(stream);
+      cache.delete(outcome.stream);
       if (attempt === attemptsMax) {
         throw new VersionConflict(outcome.stream, outcome.expected, outcome.actual);
       }
@@ -168,16 +172,10 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
    */
   async function firstOutcome(stream: StreamName, { commandId, fingerprint }: CommandContext) {
     if (commandId === undefined) return undefined;
-    const writes = [{ stream, expected: never, events: [] }];
-    const time = parts.clock.now();
     const outcome = await store.append({
-      commandId,
-      fingerprint: fingerprint ?? null,
-      writes,
-      take: [],
-      release: [],
-      meta: '{}',
-      time,
+      ...nothingBut({ commandId, fingerprint: fingerprint ?? null }),
+      writes: [{ stream, expected: never, events: [] }],
+      time: parts.clock.now(),
     });
     if (!outcome.ok && outcome.reason === 'command-reused') throw new CommandIdReused();
     return outcome.ok ? repeated(outcome) : undefined;
@@ -187,7 +185,15 @@ export function commandHandler<State, Command, Event extends DomainEvent, Reject
     return { ok: true, id: idOf(stream), isRepeated: true, ...(await load(stream)) };
   }
 
-  return Object.assign(handle, { load: (id: string) => load(streamOf(id)) });
+  return Object.assign(handle, {
+    load: (id: string) => load(streamOf(id)),
+    /** What is remembered, which may be an old state where others append too; else what the log holds. */
+    recall: async (id: string) => remembered(streamOf(id)) ?? (await load(streamOf(id))),
+  });
+}
+
+function nothingBut(identity: Pick<Append, 'commandId' | 'fingerprint'>) {
+  return { ...identity, take: [], release: [], meta: '{}' };
 }
 
 const stale = { ok: false, rejection: 'stale' } as const;
@@ -201,15 +207,16 @@ function appends(decision: {
 
 type Intent<Rejection extends string> = {
   readonly stream: StreamName;
-  readonly expected: ExpectedVersion;
+  readonly before: { readonly version: Version };
   readonly events: readonly DomainEvent[];
   readonly claims?: Claims<Rejection>;
   readonly context: CommandContext;
+  readonly premise: Premise | undefined;
 };
 
 async function toAppend<Rejection extends string>(
   { store, clock, newId, digest }: CommandHandlerParts,
-  { stream, expected, events, claims, context }: Intent<Rejection>,
+  { stream, before, events, claims, context, premise }: Intent<Rejection>,
 ): Promise<Append> {
   const { actorId, correlationId, causationId, commandId = null, fingerprint = null } = context;
   const encoded = [];
@@ -221,10 +228,13 @@ async function toAppend<Rejection extends string>(
     key: digest(kind, value),
     stream,
   });
+  const unchanged = premise
+    ? [{ stream: premise.stream, expected: premise.version, events: [] }]
+    : [];
   return {
     commandId,
     fingerprint,
-    writes: [{ stream, expected, events: encoded }],
+    writes: [{ stream, expected: before.version || 'none', events: encoded }, ...unchanged],
     take: claims?.take?.map(claim) ?? [],
     release: claims?.release?.map((one) => ({ ...claim(one), keepsOne: 'orElse' in one })) ?? [],
     meta: JSON.stringify({ actorId, correlationId, causationId }),

@@ -15,6 +15,23 @@ export type Keyring = {
    * The function throws `SealBroken` for a field that was altered or moved from its place.
    */
   readonly opener: (sealed: readonly string[]) => Promise<Opener>;
+  /** The person has been erased: from now on there is no key of theirs here, whatever the vault still holds. */
+  readonly forget: (person: string) => void;
+};
+
+export type Rotated = {
+  /** Wrapped anew now. */
+  readonly wrapped: number;
+  /** By the first secret already. */
+  readonly unchanged: number;
+};
+
+/** Port to wrapping every key anew by the first of the configured secrets. */
+export type KeyRotation = {
+  /** Names the secret that wraps. */
+  readonly keyId: string;
+  /** Harmless to repeat, and to be repeated when it was interrupted. */
+  readonly rotate: () => Promise<Rotated>;
 };
 
 export class UnknownPerson extends Error {

@@ -19,8 +19,14 @@ function feedOf({ isBroken = () => false }: { isBroken?: (event: StoredEvent) =>
   const wakeUp = createWakeUp();
   let lostUpTo = -1;
   let pagesRead = 0;
+  const opened: number[] = [];
   const openedAsOlder: number[] = [];
-  const open = async (page: readonly StoredEvent[]) => page.filter((event) => !isBroken(event));
+  let beforeOpened: (() => Promise<void>) | undefined;
+  async function open(page: readonly StoredEvent[]) {
+    opened.push(...page.map(({ position }) => position));
+    await beforeOpened?.();
+    return page.filter((event) => !isBroken(event));
+  }
   const feed = createLiveFeed<StoredEvent>({
     log: {
       ...log,
@@ -45,7 +51,11 @@ function feedOf({ isBroken = () => false }: { isBroken?: (event: StoredEvent) =>
   return {
     feed,
     pagesRead: () => pagesRead,
+    /** Positions whose events were opened, each time. */
+    opened,
     openedAsOlder,
+    /** Runs when a page has been read and before its entries are there. */
+    holdOpening: (run: (() => Promise<void>) | undefined) => (beforeOpened = run),
     /** Pages behind positions up to this one cannot be read any longer. */
     losePages: (upTo: number) => (lostUpTo = upTo),
     async append(count: number) {
@@ -267,5 +277,42 @@ describe('a feed', () => {
     await Promise.all(followers.map(({ one }) => one.until(head + 1)));
     expect(followers.length).toBeGreaterThan(5);
     for (const { after, one } of followers) expect(one.taken).toEqual(range(after + 1, head + 1));
+  });
+
+  test('that forgets opens everything anew, and gives it without a gap or a double', async () => {
+    const { feed, append, opened } = feedOf();
+    const first = follow(feed, 0);
+    await append(10);
+    await first.until(10);
+    const before = opened.length;
+    feed.forget();
+    const second = follow(feed, 3);
+    await second.until(10);
+    expect(opened.length).toBe(before + 10);
+    await append(2);
+    await Promise.all([first.until(12), second.until(12)]);
+    expect(first.taken).toEqual(range(1, 12));
+    expect(second.taken).toEqual(range(4, 12));
+  });
+
+  test('that is told to forget while it opens a page gives nothing of what it opened', async () => {
+    const { feed, append, opened, holdOpening } = feedOf();
+    const follower = follow(feed, 0);
+    await append(1);
+    await follower.until(1);
+    const opening = Promise.withResolvers<void>();
+    const letGo = Promise.withResolvers<void>();
+    holdOpening(async () => {
+      holdOpening(undefined);
+      opening.resolve();
+      await letGo.promise;
+    });
+    await append(1);
+    await opening.promise;
+    feed.forget();
+    letGo.resolve();
+    await follower.until(2);
+    expect(follower.taken).toEqual([1, 2]);
+    expect(opened.filter((position) => position === 2)).toHaveLength(2);
   });
 });

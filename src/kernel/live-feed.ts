@@ -48,6 +48,8 @@ type Cursor<One extends Entry> = {
   isStopped: boolean;
 };
 
+type Remembered<One extends Entry> = { after: Position; readonly entries: One[] };
+
 export type Following = {
   /** The newest position that was taken. */
   readonly position: () => Position;
@@ -63,8 +65,10 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   const catchUp = createCatchUp({ ...parts, open: parts.openOlder, advance: advanceFarCursor });
   const cursors = new Set<Cursor<One>>();
   /** The newest entries; `remembered.after` is the position before the first of them. */
-  let remembered: { after: Position; entries: One[] } | undefined;
+  let remembered: Remembered<One> | undefined;
   let tail: Position = 0 as Position;
+  /** How often. */
+  let forgotten = 0;
 
   /** One page of the log behind the tail, if anybody follows. */
   async function advance(): Promise<boolean> {
@@ -77,35 +81,30 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     const page = await log.readAll(tail, pageSize);
     const isLast = page.length < pageSize;
     if (isLast) for (const cursor of arrived) cursor.isNew = false;
-    if (page.length > 0) await handOn(page);
-    else for (const cursor of arrived) moveOn(cursor);
+    if (page.length === 0) for (const cursor of arrived) moveOn(cursor);
+    else if (!(await handOn(page))) return true;
     if (isLast) return false;
     await endOfTurn();
     return true;
   }
 
-  async function handOn(page: readonly StoredEvent[]) {
+  /** Answers false if it was told to forget meanwhile: what was opened is to be opened anew. */
+  async function handOn(page: readonly StoredEvent[]): Promise<boolean> {
     const entries = await open(page);
-    remember(entries, page.at(-1)!.position);
+    if (!remembered) return false;
+    keepNewest(remembered, entries);
+    tail = page.at(-1)!.position;
     for (const cursor of cursors) offer(cursor, entries);
+    return true;
   }
 
-  /** Remembers what was newest before anybody followed: whoever comes back has missed little. */
-  async function begin() {
-    const head = await log.head();
-    const page = (await log.readBack((head + 1) as Position, entriesRemembered)).toReversed();
-    const after = ((page[0]?.position ?? head + 1) - 1) as Position;
-    remembered = { after, entries: [...(await open(page))] };
+  async function begin(): Promise<void> {
+    const begun = forgotten;
+    const { head, ...newest } = await newestOf(parts);
+    if (begun !== forgotten) return begin();
+    remembered = newest;
     tail = head;
-  }
-
-  function remember(entries: readonly One[], to: Position) {
-    const { entries: all } = remembered!;
-    all.push(...entries);
-    tail = to;
-    if (all.length < 2 * entriesRemembered) return;
-    const dropped = all.splice(0, all.length - entriesRemembered);
-    remembered!.after = dropped.at(-1)!.position;
+    for (const cursor of cursors) moveOn(cursor);
   }
 
   /** New entries for a cursor that stood at the tail; one that did not finds them in its own time. */
@@ -123,14 +122,6 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     if (cursor.isReading) return catchUp.add(cursor);
     const { entries } = remembered;
     give(cursor, entries.slice(firstBehind(entries, cursor.position)), tail);
-  }
-
-  /** @param to Where the cursor stands if all is taken: the last entries of a page may have been left out. */
-  function give(cursor: Cursor<One>, entries: readonly One[], to: Position) {
-    const taken = cursor.follower.take(entries);
-    cursor.isFull = taken < entries.length;
-    if (taken === entries.length) cursor.position = to;
-    else if (taken > 0) cursor.position = entries[taken - 1]!.position;
   }
 
   /** Gives a page to a cursor that is far behind; answers whether it is to be given another. */
@@ -161,6 +152,14 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   return {
     start: subscription.start,
     stop: subscription.stop,
+    /** What was opened must be shown to nobody any more as it was: it is opened anew from the log. */
+    forget(): void {
+      remembered = undefined;
+      forgotten += 1;
+      catchUp.forget();
+      parts.wakeUp.signal();
+    },
+
     /** How many follow. */
     size: () => cursors.size,
 
@@ -189,4 +188,31 @@ function cursorOf<One extends Entry>(follower: Follower<One>, position: Position
 /** Whether it is not to be given anything now. */
 function isBusy<One extends Entry>(cursor: Cursor<One>): boolean {
   return cursor.isNew || cursor.isReading || cursor.isFull || cursor.isStopped;
+}
+
+/** @param to Where the cursor stands if all is taken: the last entries of a page may have been left out. */
+function give<One extends Entry>(cursor: Cursor<One>, entries: readonly One[], to: Position) {
+  const taken = cursor.follower.take(entries);
+  cursor.isFull = taken < entries.length;
+  if (taken === entries.length) cursor.position = to;
+  else if (taken > 0) cursor.position = entries[taken - 1]!.position;
+}
+
+/** What was newest before anybody followed: whoever comes back has missed little. */
+async function newestOf<One extends Entry>({
+  log,
+  open,
+}: Pick<LiveFeedParts<One>, 'log' | 'open'>) {
+  const head = await log.head();
+  const page = (await log.readBack((head + 1) as Position, entriesRemembered)).toReversed();
+  const after = ((page[0]?.position ?? head + 1) - 1) as Position;
+  return { head, after, entries: [...(await open(page))] };
+}
+
+function keepNewest<One extends Entry>(remembered: Remembered<One>, entries: readonly One[]) {
+  const { entries: all } = remembered;
+  all.push(...entries);
+  if (all.length < 2 * entriesRemembered) return;
+  const dropped = all.splice(0, all.length - entriesRemembered);
+  remembered.after = dropped.at(-1)!.position;
 }

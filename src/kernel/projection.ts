@@ -2,7 +2,7 @@ import type { DomainEvent, Recorded } from './event.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What a projection wants done to one row; an engine applies it. */
+/** What a projection wants done to one row, or to all rows of a person; an engine applies it. */
 export type RowChange<Table = unknown> =
   | { readonly kind: 'insert'; readonly table: Table; readonly row: Values }
   | { readonly kind: 'patch'; readonly table: Table; readonly key: Values; readonly values: Values }
@@ -12,7 +12,17 @@ export type RowChange<Table = unknown> =
       readonly key: Values;
       readonly by: Readonly<Record<string, number>>;
     }
-  | { readonly kind: 'remove'; readonly table: Table; readonly key: Values };
+  | { readonly kind: 'remove'; readonly table: Table; readonly key: Values }
+  | {
+      /**
+       * Of every row that matches, however many: takes it out, or puts `values` in the place of what must go.
+       * What stood there is left nowhere that the engine could overwrite.
+       */
+      readonly kind: 'erase';
+      readonly table: Table;
+      readonly key: Values;
+      readonly values?: Values;
+    };
 
 export type RowChanges = RowChange | readonly RowChange[];
 

@@ -1,10 +1,12 @@
 // Feeds projections from the log: reads a page, decodes it once for all of them, and applies their
 // changes with their checkpoints in one transaction. A poison event parks itself and the later
-// events of its stream, for that projection only; other streams go on.
+// events of its stream, for that projection only; other streams go on. An event that erases a person is
+// never parked: it takes the place of whatever was parked of its stream, which nobody can read any more.
 import type { StoredEvent } from './event-log.ts';
 import type { Recorded } from './event.ts';
 import {
   CheckpointMoved,
+  erases,
   type ParkedEvent,
   type ProjectionBatch,
   type Step,
@@ -46,12 +48,19 @@ export function createProjector(parts: ProjectorParts) {
     const from = lowest(active);
     const stored = from === undefined || from >= to ? [] : await log.readAll(from, pageSize);
     const page = stored.filter(({ position }) => position <= to);
-    if (page.length > 0) await applyPage(active, page);
-    if (page.length > 0 || isFirst) report();
-    return stored.length === pageSize && page.length === stored.length;
+    const isReplaced = page.length > 0 && (await applyPage(active, page));
+    const hasMore = stored.length === pageSize && page.length === stored.length;
+    try {
+      if (!hasMore) await readModel.tidy?.();
+    } finally {
+      if (page.length > 0 || isFirst) report();
+      if (isReplaced) running = undefined;
+    }
+    return hasMore;
   }
 
-  async function applyPage(active: Running[], page: readonly StoredEvent[]) {
+  /** Answers whether rows have become others than those it went on with: something parked was made good. */
+  async function applyPage(active: Running[], page: readonly StoredEvent[]): Promise<boolean> {
     const last = page.at(-1)!.position;
     const wanted = page.filter(({ type }) =>
       active.some((one) => one.projection.handles.has(type)),
@@ -59,7 +68,7 @@ export function createProjector(parts: ProjectorParts) {
     const decode = memoised(await registry.decoder(wanted, keyring));
     let batches = active
       .filter(({ position }) => position < last)
-      .map((one) => toBatch(one, page, decode, last));
+      .map((one) => toBatch(one, { events: page, decode, isErasing, to: last }));
     for (;;) {
       try {
         await readModel.apply(batches);
@@ -72,12 +81,18 @@ export function createProjector(parts: ProjectorParts) {
         );
       }
     }
-    for (const { projection, to, parked } of batches) {
+    for (const { projection, to, parked, unparked } of batches) {
       const one = active.find((candidate) => candidate.projection.name === projection)!;
       one.position = to;
-      one.parked.push(...parked);
+      one.parked = [
+        ...one.parked.filter(({ position }) => !unparked.includes(position)),
+        ...parked,
+      ];
     }
+    return batches.some(({ unparked }) => unparked.length > 0);
   }
+
+  const isErasing = (type: string) => registry.definitionOf(type).erases !== undefined;
 
   function report() {
     const active = running ?? [];
@@ -103,17 +118,28 @@ export function createProjector(parts: ProjectorParts) {
   };
 }
 
+type Page = {
+  readonly events: readonly StoredEvent[];
+  readonly decode: Decode;
+  readonly isErasing: (type: string) => boolean;
+  readonly to: Position;
+};
+
 function toBatch(
   { projection, position, build, parked }: Running,
-  page: readonly StoredEvent[],
-  decode: Decode,
-  to: Position,
+  { events, decode, isErasing, to }: Page,
 ): ProjectionBatch {
   const steps: Step[] = [];
-  const newlyParked: ParkedEvent[] = [];
+  const unparked: Position[] = [];
+  let newlyParked: ParkedEvent[] = [];
   const parkedStreams = new Set(parked.map(({ stream }) => stream as string));
-  for (const event of page) {
+  for (const event of events) {
     if (event.position <= position || !projection.handles.has(event.type)) continue;
+    if (parkedStreams.has(event.stream) && isErasing(event.type)) {
+      unparked.push(...parked.filter(isOf(event)).map((one) => one.position));
+      newlyParked = newlyParked.filter((one) => !isOf(event)(one));
+      parkedStreams.delete(event.stream);
+    }
     if (parkedStreams.has(event.stream)) {
       newlyParked.push(
         toParked(projection.name, event, 'An earlier event of this stream is parked.'),
@@ -127,15 +153,12 @@ function toBatch(
       newlyParked.push(toParked(projection.name, event, String(error)));
     }
   }
-  return {
-    projection: projection.name,
-    from: position,
-    to,
-    build,
-    steps,
-    parked: newlyParked,
-    unparked: [],
-  };
+  const { name } = projection;
+  return { projection: name, from: position, to, build, steps, parked: newlyParked, unparked };
+}
+
+function isOf({ stream }: { readonly stream: string }) {
+  return (one: { readonly stream: string }) => one.stream === stream;
 }
 
 function toParked(projection: string, event: Omit<Step, 'changes'>, reason: string): ParkedEvent {
@@ -147,13 +170,16 @@ function toParked(projection: string, event: Omit<Step, 'changes'>, reason: stri
 function parkStep(batch: ProjectionBatch, refused: UnappliableStep): ProjectionBatch {
   const poison = batch.steps.find(({ position }) => position === refused.position);
   if (!poison) throw refused;
-  const isParked = (step: Step) =>
-    step.stream === poison.stream && step.position >= poison.position;
+  const erasure = batch.steps.find(
+    (step) => isOf(poison)(step) && step !== poison && erases({ steps: [step] }),
+  );
+  const until = erasure?.position ?? Number.POSITIVE_INFINITY;
+  const isParked = ({ stream, position }: Step) =>
+    stream === poison.stream && position >= poison.position && position < until;
   const reasonOf = (step: Step) =>
     step === poison ? refused.reason : 'An earlier event of this stream is parked.';
-  const parked = batch.steps
-    .filter(isParked)
-    .map((step) => toParked(batch.projection, step, reasonOf(step)));
+  const taken = erasure ? [] : batch.steps.filter(isParked);
+  const parked = taken.map((step) => toParked(batch.projection, step, reasonOf(step)));
   return {
     ...batch,
     steps: batch.steps.filter((step) => !isParked(step)),

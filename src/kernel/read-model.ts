@@ -37,7 +37,7 @@ export type ProjectionBatch = {
   readonly build?: string;
   readonly steps: readonly Step[];
   readonly parked: readonly ParkedEvent[];
-  /** Parked positions that the steps of this batch make good. */
+  /** Parked positions that the steps of this batch make good, or whose person is erased by one. */
   readonly unparked: readonly Position[];
 };
 
@@ -52,7 +52,14 @@ export type ReadModel = {
    * @throws UnappliableStep when the rows refuse one step; nothing of the call is kept.
    */
   readonly apply: (batches: readonly ProjectionBatch[]) => Promise<void>;
+  /** Called when there is nothing to apply: overwrites what erased rows may have left in the engine's files. */
+  readonly tidy?: () => Promise<void>;
 };
+
+/** Whether somebody's data is erased by it. */
+export function erases({ steps }: Pick<ProjectionBatch, 'steps'>): boolean {
+  return steps.some(({ changes }) => changes.some(({ kind }) => kind === 'erase'));
+}
 
 /** Rows that are built beside the live ones and then take their place. */
 export type BesideReadModel = ReadModel & {

@@ -80,6 +80,10 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
         }
       }
       const open = sealed.length > 0 ? await keyring.opener(sealed) : undefined;
+      for (const { type, stream } of stored) {
+        const erases = byType.get(type)?.definition.erases;
+        if (erases) keyring.forget(erases({ stream }));
+      }
       return (event) => {
         const { definition } = definitionOf(event.type);
         const data = parsed.get(event) ?? parse(event);

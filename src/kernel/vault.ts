@@ -1,5 +1,6 @@
 // The port to what must be deletable and is never in the log: keys, credentials, sessions, and the
 // answers kept for repeated requests. Small, mutable, precious.
+import type { Position } from './stream.ts';
 import type { Timestamp } from './time.ts';
 
 export type WrappedKey = {
@@ -19,7 +20,25 @@ export type Session = {
   /** SHA-256 of the only refresh token that is valid now. */
   readonly refreshHash: string;
   readonly startedAt: Timestamp;
+  /** Unless it is used before. */
   readonly expiresAt: Timestamp;
+  /** However often it is used. */
+  readonly endsAt: Timestamp;
+  /** What it was started with, sealed under the key of its person. */
+  readonly device: string | null;
+};
+
+/** A session that goes on. */
+export type LiveSession = Pick<Session, 'id' | 'startedAt' | 'expiresAt' | 'device'> & {
+  /** When its last refresh token was taken, or when it started. */
+  readonly usedAt: Timestamp;
+};
+
+export type SessionsAsked = {
+  readonly personId: string;
+  readonly at: Timestamp;
+  readonly limit: number;
+  readonly offset: number;
 };
 
 /** Verifying takes so long that the password may change meanwhile. */
@@ -40,11 +59,17 @@ export type Rotation = {
   readonly refreshHash: string;
   readonly nextHash: string;
   readonly at: Timestamp;
+  /** Never later than when the session ends anyhow. */
   readonly expiresAt: Timestamp;
+  /**
+   * The token before the present one is taken too if it was exchanged at or after this, since that answer may have
+   * been lost: what it was exchanged for is valid no more. Null: it is not.
+   */
+  readonly graceFrom: Timestamp | null;
 };
 
 export type RotationOutcome =
-  | { readonly outcome: 'rotated'; readonly personId: string }
+  | { readonly outcome: 'rotated'; readonly personId: string; readonly expiresAt: Timestamp }
   /** The token had been used before: the session is ended now, and it is remembered why. */
   | { readonly outcome: 'reused'; readonly personId: string }
   | { readonly outcome: 'unknown' };
@@ -62,10 +87,14 @@ export type KeptAnswer = {
   readonly expiresAt: Timestamp;
 };
 
+/** A wrapping to be replaced, unless it has become another meanwhile. `id` is a person's, or a secret's name. */
+export type Rewrap = { readonly id: string; readonly from: string; readonly to: string };
+
 export type Vault = {
   /** A person starts unconfirmed; one whose stream was never written is removed later. */
   readonly addPerson: (person: NewPerson) => Promise<void>;
   readonly confirmPerson: (personId: string) => Promise<void>;
+  /** Key, password, sessions and the answers about them, too. */
   readonly removePerson: (personId: string) => Promise<void>;
   /** Those who were added before a time and have not been confirmed. */
   readonly unconfirmedPersons: (before: Timestamp) => Promise<readonly string[]>;
@@ -79,21 +108,44 @@ export type Vault = {
    */
   readonly changePassword: (change: PasswordChange) => Promise<readonly string[] | undefined>;
 
+  /** Replaces the hash by another of the same password; nothing happens if the password has changed. */
+  readonly strengthenPassword: (
+    change: Pick<PasswordChange, 'personId' | 'passwordHash' | 'verifiedHash'>,
+  ) => Promise<void>;
+
   /** False, and there is no session, if the password is no longer the one that was verified. */
   readonly startSession: (session: Session & Verified) => Promise<boolean>;
   readonly rotateSession: (rotation: Rotation) => Promise<RotationOutcome>;
   readonly endSession: (id: string, at: Timestamp) => Promise<void>;
+  /** False, and nothing happens, unless it is a session of this person that goes on. */
+  readonly endSessionOf: (personId: string, id: string, at: Timestamp) => Promise<boolean>;
+  /** The sessions of a person that go on, and how many there are; the last used come first. */
+  readonly sessionsOf: (
+    asked: SessionsAsked,
+  ) => Promise<{ readonly sessions: readonly LiveSession[]; readonly total: number }>;
   /** Ids of the sessions that ended at or after a time: their access tokens may still be unexpired. */
   readonly sessionsEndedSince: (time: Timestamp) => Promise<readonly string[]>;
   /** Those that ended because a token came twice, until they are pruned. */
   readonly reusedSessions: () => Promise<readonly ReusedSession[]>;
 
   readonly answerTo: (commandId: string) => Promise<KeptAnswer | undefined>;
-  /** Keeps the answer unless one is kept already. */
+  /** Keeps the answer unless one is kept already, or its person is gone. */
   readonly keepAnswer: (answer: KeptAnswer) => Promise<void>;
 
   /** The secret of that name; `proposed` becomes it if there is none. */
   readonly secret: (name: string, proposed: string) => Promise<string>;
   /** Deletes what has expired. */
   readonly prune: (now: Timestamp) => Promise<void>;
+
+  /** Everybody whom the log up to here says to be erased has been removed. */
+  readonly erasedThrough: () => Promise<Position>;
+  readonly setErasedThrough: (position: Position) => Promise<void>;
+  /** Overwrites what was deleted or replaced, where an engine keeps files of its own; else does nothing. */
+  readonly scrub: () => Promise<void>;
+
+  /** Keys in the order of their persons' ids, those behind one of them. */
+  readonly keysAfter: (personId: string, limit: number) => Promise<readonly WrappedKey[]>;
+  readonly rewrapKeys: (rewraps: readonly Rewrap[]) => Promise<void>;
+  readonly secrets: () => Promise<readonly { readonly name: string; readonly wrapped: string }[]>;
+  readonly rewrapSecrets: (rewraps: readonly Rewrap[]) => Promise<void>;
 };

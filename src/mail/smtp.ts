@@ -85,5 +85,5 @@ function withoutNames({ code, command = '', responseCode, response = '' }: SmtpF
 }
 
 function addressIn(from: string): string {
-  return /<?([^\s<>]+@[^\s<>]+)>?$/.exec(from)?.[1] ?? from;
+  return /(?:^|[<\s])([^\s<>@]+@[^\s<>@]+)>?$/.exec(from)?.[1] ?? from;
 }

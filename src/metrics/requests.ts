@@ -7,7 +7,7 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 const otherMethod = 'other';
 /** Addresses that no route has, all together: each of them would be a label of its own. */
 const noRoute = 'unmatched';
-const limits = ['auth', 'commands', 'streams', 'messages'] as const;
+const limits = ['auth', 'passwords', 'commands', 'streams', 'messages'] as const;
 
 /** HTTP requests that were answered, and what the limiter refused. */
 export function createRequestMeter() {

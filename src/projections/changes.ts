@@ -28,6 +28,11 @@ export function remove<Of extends Table>(table: Of, key: Part<Of>): RowChange {
   return { kind: 'remove', table, key };
 }
 
+/** Of all rows that match: puts `values` in the place of what must go, or takes the rows out. */
+export function erase<Of extends Table>(table: Of, key: Part<Of>, values?: Part<Of>): RowChange {
+  return { kind: 'erase', table, key, ...(values && { values }) };
+}
+
 /** What a search compares: no difference of case or of Unicode spelling. */
 export function searchable(...texts: readonly string[]): string {
   return texts.map((text) => text.normalize('NFC').toLowerCase()).join('\n');

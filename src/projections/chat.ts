@@ -1,8 +1,9 @@
 import type { ChatEvent } from '../events/chat.ts';
-import { reveal } from '../kernel/event.ts';
+import type { UserEvent } from '../events/users.ts';
+import { erased, reveal } from '../kernel/event.ts';
 import { defineProjection } from '../kernel/projection.ts';
 import { idOf } from '../kernel/stream.ts';
-import { insert, patch } from './changes.ts';
+import { erase, insert, patch } from './changes.ts';
 import { count, flag, id, index, table, timestamp, words } from './columns.ts';
 
 export const messages = table(
@@ -18,10 +19,13 @@ export const messages = table(
     position: count('position').notNull(),
     createdAt: timestamp('created_at').notNull(),
   },
-  ({ room, position }) => [index('messages_by_room').on(room, position)],
+  ({ room, position, authorId }) => [
+    index('messages_by_room').on(room, position),
+    index('messages_by_author').on(authorId),
+  ],
 );
 
-export const chatProjection = defineProjection<ChatEvent>({
+export const chatProjection = defineProjection<ChatEvent | UserEvent>({
   name: 'messages',
   version: 1,
   tables: [messages],
@@ -40,5 +44,8 @@ export const chatProjection = defineProjection<ChatEvent>({
 
     MessageWithdrawn: ({ stream, version }) =>
       patch(messages, { id: idOf(stream) }, { text: '', isWithdrawn: true, version }),
+
+    UserErased: ({ stream }) =>
+      erase(messages, { authorId: idOf(stream), isWithdrawn: false }, { text: reveal(erased) }),
   },
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { type NotificationEvent, notificationStream } from '../events/notifications.ts';
+import { userStream } from '../events/users.ts';
 import { rowsAfter } from '../testing/projection-spec.ts';
 import { notifications, notificationsProjection } from './notifications.ts';
 
@@ -45,5 +46,15 @@ describe('a notification among the rows', () => {
     expect(await rows(raised, read)).toEqual([
       { ...unread, is_read: 1, version: 2, updated_at: day(2) },
     ]);
+  });
+
+  test('is none any more once its recipient is erased; others keep theirs', async () => {
+    const forBob = { ...raised, data: { ...raised.data, userId: 'bob' } } as NotificationEvent;
+    const kept = await rowsAfter(notificationsProjection, notifications, [
+      { stream: notificationStream('n1'), event: raised },
+      { stream: notificationStream('n2'), event: forBob },
+      { stream: userStream('ada'), event: { type: 'UserErased', data: {} } },
+    ]);
+    expect(kept).toMatchObject([{ id: 'n2', user_id: 'bob' }]);
   });
 });

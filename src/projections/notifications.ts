@@ -1,7 +1,8 @@
 import type { NotificationEvent, NotificationKind } from '../events/notifications.ts';
+import type { UserEvent } from '../events/users.ts';
 import { defineProjection } from '../kernel/projection.ts';
 import { idOf } from '../kernel/stream.ts';
-import { insert, patch } from './changes.ts';
+import { erase, insert, patch } from './changes.ts';
 import { count, flag, id, index, table, timestamp, words } from './columns.ts';
 
 export const notifications = table(
@@ -24,7 +25,7 @@ export const notifications = table(
   ],
 );
 
-export const notificationsProjection = defineProjection<NotificationEvent>({
+export const notificationsProjection = defineProjection<NotificationEvent | UserEvent>({
   name: 'notifications',
   version: 1,
   tables: [notifications],
@@ -46,5 +47,7 @@ export const notificationsProjection = defineProjection<NotificationEvent>({
 
     NotificationRead: ({ stream, version, time }) =>
       patch(notifications, { id: idOf(stream) }, { isRead: true, version, updatedAt: time }),
+
+    UserErased: ({ stream }) => erase(notifications, { userId: idOf(stream) }),
   },
 });

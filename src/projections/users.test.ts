@@ -68,4 +68,8 @@ describe('a user among the rows', () => {
     const event: UserEvent = { type: 'RefreshTokenReused', data: { sessionId: 's' } };
     expect(await rows(registered, event)).toEqual([{ ...before, version: 2, updated_at: day(2) }]);
   });
+
+  test('is none any more once they are erased', async () => {
+    expect(await rows(registered, { type: 'UserErased', data: {} })).toEqual([]);
+  });
 });

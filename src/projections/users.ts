@@ -2,7 +2,7 @@ import type { UserEvent } from '../events/users.ts';
 import { reveal } from '../kernel/event.ts';
 import { defineProjection } from '../kernel/projection.ts';
 import { idOf } from '../kernel/stream.ts';
-import { insert, patch, searchable } from './changes.ts';
+import { erase, insert, patch, searchable } from './changes.ts';
 import { count, id, index, table, timestamp, words } from './columns.ts';
 
 export const users = table(
@@ -58,5 +58,7 @@ export const usersProjection = defineProjection<UserEvent>({
 
     RefreshTokenReused: ({ stream, version, time }) =>
       patch(users, { id: idOf(stream) }, { version, updatedAt: time }),
+
+    UserErased: ({ stream }) => erase(users, { id: idOf(stream) }),
   },
 });

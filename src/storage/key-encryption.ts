@@ -21,6 +21,9 @@ export function createKeyEncryption(secrets: readonly string[]) {
   if (!current) throw new Error('There is no secret to derive a key from.');
   return {
     wrap: (bytes: Uint8Array, place: string) => encrypt(current, bytes, place),
+    /** Names the key that wraps; a digest of it, so that it tells nothing of the secret. */
+    currentId: current.id,
+    isCurrent: (wrapped: string) => keyIdOf(wrapped) === current.id,
     wrapNew: (place: string) => encrypt(current, newKeyBytes(), place),
     /** @throws UnknownWrappingKey when the secret it was wrapped with is not configured. */
     unwrap(wrapped: string, place: string): Uint8Array {

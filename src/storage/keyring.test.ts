@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { erased } from '../kernel/event.ts';
-import { UnknownPerson } from '../kernel/keyring.ts';
+import { SealBroken, UnknownPerson } from '../kernel/keyring.ts';
 import { keysInMemory } from '../testing/keys.ts';
 import { createKeyEncryption } from './key-encryption.ts';
 
@@ -38,6 +38,33 @@ describe('a keyring', () => {
     keys.remove('ada');
     keyring.forget('ada');
     expect((await keyring.opener([sealed]))(sealed, 'here')).toBe(erased);
+  });
+
+  test('has no key of a person who is forgotten, whatever the vault still holds', async () => {
+    const keys = keysInMemory();
+    keys.add('ada');
+    const keyring = keys.keyring();
+    const sealed = await keyring.seal('ada', 'Ada', 'here');
+    keyring.forget('ada');
+    expect((await keyring.opener([sealed]))(sealed, 'here')).toBe(erased);
+    await expect(keyring.seal('ada', 'Ada', 'here')).rejects.toBeInstanceOf(UnknownPerson);
+    expect((await keys.keyring().opener([sealed]))(sealed, 'here')).toBe('Ada');
+  });
+
+  test('refuses, by name and for that field alone, what was sealed under a key that was altered', async () => {
+    const keys = keysInMemory();
+    keys.add('ada');
+    keys.add('bob');
+    const sealed = [
+      await keys.keyring().seal('ada', 'Ada', 'here'),
+      await keys.keyring().seal('bob', 'Bob', 'here'),
+    ] as const;
+    keys.alter('ada');
+    const keyring = keys.keyring();
+    const open = await keyring.opener(sealed);
+    expect(() => open(sealed[0], 'here')).toThrow(SealBroken);
+    expect(open(sealed[1], 'here')).toBe('Bob');
+    await expect(keyring.seal('ada', 'Ada', 'here')).rejects.toBeInstanceOf(SealBroken);
   });
 
   test('answers erased for one who is gone beside others who are not', async () => {

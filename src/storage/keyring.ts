@@ -3,23 +3,32 @@ import { erased } from '../kernel/event.ts';
 import { type Keyring, SealBroken, UnknownPerson } from '../kernel/keyring.ts';
 import type { Vault, WrappedKey } from '../kernel/vault.ts';
 import { decrypt, encrypt, type Key, keyIdOf } from './cipher.ts';
-import type { KeyEncryption } from './key-encryption.ts';
+import { type KeyEncryption, UnknownWrappingKey } from './key-encryption.ts';
 
 const keysRemembered = 10_000;
 
 /** Where a person's wrapped key stands: its associated data. */
 export const keyPlace = (personId: string, keyId: string) => `person/${personId}/${keyId}`;
 
+/** What the vault holds instead of a key: something that was altered, or that belongs to somebody else. */
+const brokenKey = Symbol('broken key');
+type Unwrapped = Key | typeof brokenKey;
+
 /** The keys of persons, unwrapped on first use and remembered for a while. */
 export function createKeyring(
   vault: Pick<Vault, 'keyOf' | 'keysById'>,
   keyEncryption: KeyEncryption,
-): Keyring & { readonly forget: (personId: string) => void } {
+): Keyring {
   const byPerson = new LRUCache<string, Key>({ max: keysRemembered });
   const byId = new LRUCache<string, Key>({ max: keysRemembered });
+  /** Who was erased while the vault may still be asked, or has just answered. */
+  const forgotten = new LRUCache<string, true>({ max: keysRemembered });
 
-  function unwrap({ personId, keyId, wrappedKey }: WrappedKey): Key {
-    const key = { id: keyId, bytes: keyEncryption.unwrap(wrappedKey, keyPlace(personId, keyId)) };
+  /** @throws UnknownWrappingKey: then no key of anybody can be trusted to be there. */
+  function unwrap({ personId, keyId, wrappedKey }: WrappedKey): Unwrapped {
+    const bytes = opened(() => keyEncryption.unwrap(wrappedKey, keyPlace(personId, keyId)));
+    if (!bytes) return brokenKey;
+    const key = { id: keyId, bytes };
     byPerson.set(personId, key);
     byId.set(keyId, key);
     return key;
@@ -29,15 +38,17 @@ export function createKeyring(
     const known = byPerson.get(personId);
     if (known) return known;
     const wrapped = await vault.keyOf(personId);
-    if (!wrapped) throw new UnknownPerson(personId);
-    return unwrap(wrapped);
+    if (!wrapped || forgotten.has(personId)) throw new UnknownPerson(personId);
+    const key = unwrap(wrapped);
+    if (key === brokenKey) throw new SealBroken(keyPlace(personId, wrapped.keyId));
+    return key;
   }
 
   return {
     seal: async (personId, text, place) => encrypt(await keyOf(personId), text, place),
 
     async opener(sealed) {
-      const keys = new Map<string, Key>();
+      const keys = new Map<string, Unwrapped>();
       const missing = new Set<string>();
       for (const keyId of new Set(sealed.map(keyIdOf))) {
         const known = byId.get(keyId);
@@ -46,18 +57,16 @@ export function createKeyring(
       }
       if (missing.size > 0) {
         for (const wrapped of await vault.keysById([...missing])) {
-          keys.set(wrapped.keyId, unwrap(wrapped));
+          if (!forgotten.has(wrapped.personId)) keys.set(wrapped.keyId, unwrap(wrapped));
         }
       }
       return (text, place) => {
         if (!text.startsWith('v1:')) throw new SealBroken(place);
         const key = keys.get(keyIdOf(text));
         if (!key) return erased;
-        try {
-          return decrypt(key, text, place).toString();
-        } catch {
-          throw new SealBroken(place);
-        }
+        const plain = key === brokenKey ? undefined : opened(() => decrypt(key, text, place));
+        if (!plain) throw new SealBroken(place);
+        return plain.toString();
       };
     },
 
@@ -65,6 +74,17 @@ export function createKeyring(
       const key = byPerson.get(personId);
       if (key) byId.delete(key.id);
       byPerson.delete(personId);
+      forgotten.set(personId, true);
     },
   };
+}
+
+/** Undefined for what does not open: it was altered, or moved from its place. */
+function opened<Bytes>(open: () => Bytes): Bytes | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof UnknownWrappingKey) throw error;
+    return undefined;
+  }
 }

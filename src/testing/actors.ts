@@ -1,7 +1,6 @@
-import { Database } from 'bun:sqlite';
 import { expect } from 'bun:test';
-import { join } from 'node:path';
 import { runCommand } from './command-line.ts';
+import { placeOf } from './engine.ts';
 import type { Actor } from './load.ts';
 import { signIn, signUp } from './server.ts';
 
@@ -28,20 +27,20 @@ export async function signUpActors(
  * keeps its checkpoint once it is idle, so nothing more comes by itself.
  */
 export async function reactedToAll(directory: string): Promise<number> {
-  const database = new Database(join(directory, 'log.db'), { readonly: true });
-  const behind = database.query<{ head: number; behind: number }, []>(
-    `SELECT coalesce(max(events.position), 0) AS head,
-       coalesce(max(events.position), 0) - (SELECT min(position) FROM follower_checkpoints) AS behind
-     FROM events`,
-  );
+  const { connect } = await placeOf(directory);
+  const log = await connect('log');
   try {
     for (;;) {
-      const now = behind.get()!;
-      if (now.behind <= 0) return now.head;
+      const [now] = (await log.run(
+        `SELECT coalesce(max(position), 0) AS head,
+           coalesce(max(position), 0) - (SELECT min(position) FROM follower_checkpoints) AS behind
+         FROM events`,
+      )) as readonly { head: number; behind: number }[];
+      if (now!.behind <= 0) return now!.head;
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
   } finally {
-    database.close();
+    await log.close();
   }
 }
 

@@ -1,7 +1,10 @@
 // The command line as an operator uses it: a process with arguments, standard input and exit code.
 import { join } from 'node:path';
+import { placeOf } from './engine.ts';
 
-const runMsMax = 30_000;
+const runMsMax = 60_000;
+
+const cli = join(import.meta.dir, '../cli.ts');
 
 export type CommandLine = {
   readonly directory: string;
@@ -16,18 +19,20 @@ export type Finished = {
   readonly stderr: string;
 };
 
-export function spawnCommand(
+/** Runs the command line beside a data directory, which is where it keeps what is not in the stores. */
+export async function spawnCommand(
   args: readonly string[],
   { directory, environment, input }: CommandLine,
 ) {
-  const child = Bun.spawn([process.execPath, '--no-env-file', 'src/cli.ts', ...args], {
-    cwd: join(import.meta.dir, '../..'),
+  const place = await placeOf(directory);
+  const child = Bun.spawn([process.execPath, '--no-env-file', cli, ...args], {
+    cwd: directory,
     env: {
       PATH: process.env['PATH'] ?? '',
       NODE_ENV: 'test',
       HOST: '127.0.0.1',
       PORT: '0',
-      DATABASE_URL: `sqlite:${directory}`,
+      ...place.environment,
       ...environment,
     },
     stdin: 'pipe',
@@ -44,7 +49,7 @@ export function spawnCommand(
 }
 
 export async function runCommand(args: readonly string[], options: CommandLine): Promise<Finished> {
-  const child = spawnCommand(args, options);
+  const child = await spawnCommand(args, options);
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   return { exitCode: await child.exited, stdout, stderr };
 }

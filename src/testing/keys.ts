@@ -22,5 +22,13 @@ export function keysInMemory(
       keys.set(personId, { personId, keyId, wrappedKey });
     },
     remove: (personId: string) => keys.delete(personId),
+    /** As if somebody had written to the vault. */
+    alter(personId: string) {
+      const key = keys.get(personId)!;
+      const at = key.wrappedKey.length - 8;
+      const other = key.wrappedKey[at] === 'A' ? 'B' : 'A';
+      const wrappedKey = key.wrappedKey.slice(0, at) + other + key.wrappedKey.slice(at + 1);
+      keys.set(personId, { ...key, wrappedKey });
+    },
   };
 }

@@ -36,6 +36,7 @@ export function createLoad(random: Random, actors: readonly Actor[], registratio
   const products: { id: string; sku: string; owner: Actor }[] = [];
   const messages: { id: string; room: string; author: Actor }[] = [];
   const freedSkus: string[] = [];
+  const registered: string[] = [];
   let count = 0;
 
   function sent(route: Sent['route'], actor: Actor | undefined, rest: Partial<Sent> = {}): Sent {
@@ -101,7 +102,13 @@ export function createLoad(random: Random, actors: readonly Actor[], registratio
   function register(): Sent {
     const email = `somebody-${random.seed}-${count}@example.com`;
     const body = { email, name: `New ${count}`, password: `a long password ${count}` };
-    return sent('POST /auth/register', undefined, { body, key: `register-${count}` });
+    const onAccepted = ({ id }: { id: string }) => void registered.push(id);
+    return sent('POST /auth/register', undefined, { body, key: `register-${count}`, onAccepted });
+  }
+
+  function erase(): Sent {
+    const id = random.take(registered);
+    return id === undefined ? register() : sent(`DELETE /admin/users/${id}`, admin);
   }
 
   const choices = [
@@ -113,6 +120,7 @@ export function createLoad(random: Random, actors: readonly Actor[], registratio
     { weight: 5, choose: rename },
     { weight: 3, choose: changeRole },
     { weight: registrations, choose: register },
+    { weight: registrations / 4, choose: erase },
   ];
   const total = choices.reduce((sum, { weight }) => sum + weight, 0);
 

@@ -1,28 +1,36 @@
-// The oracle of the read models: what lies in the file, and what it must be. The second is folded in
+// The oracle of the read models: what the stores hold, and what it must be. The second is folded in
 // memory from the log by the projections' functions alone, without the projector and without SQL.
 import { Database } from 'bun:sqlite';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getTableConfig, type SQLiteColumn, type SQLiteTable } from 'drizzle-orm/sqlite-core';
-import type { Config } from '../config.ts';
 import { registry } from '../events/index.ts';
 import type { Recorded } from '../kernel/event.ts';
-import type { StoredEvent } from '../kernel/event-log.ts';
+import type { EventLog, StoredEvent } from '../kernel/event-log.ts';
 import type { RowChange } from '../kernel/projection.ts';
 import { logStart, type Position } from '../kernel/stream.ts';
 import { projections } from '../projections/index.ts';
+import { developmentSecrets } from '../secrets.ts';
 import { createKeyEncryption } from '../storage/key-encryption.ts';
 import { createKeyring } from '../storage/keyring.ts';
 import { openClient } from '../storage/postgres/connection.ts';
+import { openPostgresLog } from '../storage/postgres/event-log.ts';
+import { createVaultReader } from '../storage/postgres/vault-reader.ts';
 import { openLogReader } from '../storage/sqlite/event-log.ts';
 import { openVaultReader } from '../storage/sqlite/vault-reader.ts';
+import { placeOf } from './engine.ts';
 
 /** Each table's rows as lines of JSON, every column of them, sorted. */
 export type Dump = Readonly<Record<string, readonly string[]>>;
 
 type Row = Record<string, unknown>;
 
-export function dumpReadModels(directory: string): Dump {
+/** Of the stores of a data directory, from one snapshot. */
+export async function dumpReadModels(directory: string): Promise<Dump> {
+  const { database } = await placeOf(directory);
+  return database.engine === 'postgres' ? await dumpDatabase(database.url) : dumpFile(directory);
+}
+
+function dumpFile(directory: string): Dump {
   const database = new Database(join(directory, 'read-model.db'), { readonly: true });
   try {
     return database.transaction(() => {
@@ -44,13 +52,15 @@ export function dumpReadModels(directory: string): Dump {
   }
 }
 
-/** The same of a database, from one snapshot. */
+/** Of a database, from one snapshot. */
 export async function dumpDatabase(url: string): Promise<Dump> {
   const sql = openClient(url, { max: 1, connection: { search_path: 'read_model' } });
   try {
     return await sql.begin('isolation level repeatable read', async (transaction) => {
+      const names = await transaction<{ name: string }[]>`
+        SELECT tablename AS name FROM pg_tables WHERE schemaname = 'read_model'`;
       const tables: [string, Row[]][] = [];
-      for (const name of tableNames) {
+      for (const { name } of names) {
         const rows = await transaction<Row[]>`SELECT * FROM ${sql(name)}`;
         tables.push([name, rows.map((row) => flagsAsNumbers(withoutBuild(row)))]);
       }
@@ -60,14 +70,6 @@ export async function dumpDatabase(url: string): Promise<Dump> {
     await sql.end();
   }
 }
-
-const tableNames = [
-  'checkpoints',
-  'parked_events',
-  ...projections.flatMap(({ tables }) =>
-    tables.map((table) => getTableConfig(table as SQLiteTable).name),
-  ),
-];
 
 /** SQLite keeps flags as numbers. */
 function flagsAsNumbers(row: Row): Row {
@@ -84,22 +86,39 @@ export function withoutBuild(row: Row): Row {
   return Object.fromEntries(Object.entries(row).filter(([column]) => column !== 'build'));
 }
 
+type ReadLog = Pick<EventLog, 'readAll' | 'head'> & { readonly close: () => void | Promise<void> };
+
+/** The log of a data directory, for reading. */
+export async function openLog(directory: string): Promise<ReadLog> {
+  const { database } = await placeOf(directory);
+  if (database.engine === 'postgres') return openPostgresLog(database.url);
+  return openLogReader(join(directory, 'log.db'));
+}
+
 export async function readLog(directory: string): Promise<readonly StoredEvent[]> {
-  const log = openLogReader(join(directory, 'log.db'));
+  const log = await openLog(directory);
   try {
     return await log.readAll(logStart, Number.MAX_SAFE_INTEGER);
   } finally {
-    log.close();
+    await log.close();
   }
+}
+
+async function openVault(directory: string) {
+  const { database } = await placeOf(directory);
+  if (database.engine === 'sqlite') return openVaultReader(join(directory, 'vault.db'));
+  const sql = openClient(database.url, { max: 1 });
+  return { ...createVaultReader(sql), close: () => sql.end() };
 }
 
 /** The rows that the events of a data directory make. */
 export async function foldReadModels(directory: string): Promise<Dump> {
   const stored = await readLog(directory);
-  const vault = openVaultReader(join(directory, 'vault.db'));
-  const keyring = createKeyring(vault, createKeyEncryption(secretsOf(directory).crypto));
+  const vault = await openVault(directory);
+  const { crypto } = developmentSecrets(directory);
+  const keyring = createKeyring(vault, createKeyEncryption(crypto));
   const events = await registry.decode(stored, keyring);
-  vault.close();
+  await vault.close();
   return foldEvents(events);
 }
 
@@ -114,10 +133,6 @@ export function foldEvents(events: readonly Recorded[]): Dump {
     return { projection, version, position: head };
   });
   return toDump([...rows.tables(), ['checkpoints', checkpoints], ['parked_events', []]]);
-}
-
-function secretsOf(directory: string): NonNullable<Config['secrets']> {
-  return JSON.parse(readFileSync(join(directory, 'secrets.json'), 'utf8'));
 }
 
 /** The lines that stand in one dump alone, at most a few; none means that they are equal. */
@@ -180,6 +195,15 @@ function memoryRows() {
     if (change.kind === 'insert') {
       const empty = Object.fromEntries(columns.map(({ column }) => [column.name, null]));
       rows.set(keyOf(change.row), { ...empty, ...toRow(change.row) });
+      return;
+    }
+    if (change.kind === 'erase') {
+      const sought = Object.entries(toRow(change.key));
+      for (const [key, row] of rows) {
+        if (!sought.every(([name, value]) => row[name] === value)) continue;
+        if (change.values) Object.assign(row, toRow(change.values));
+        else rows.delete(key);
+      }
       return;
     }
     const row = rows.get(keyOf(change.key));

@@ -5,11 +5,13 @@ import { createApplication } from '../app.ts';
 import { createClient } from '../client/index.ts';
 import { type Config, readConfig } from '../config.ts';
 import { temporaryDirectory } from './directory.ts';
-import { placeOf } from './engine.ts';
+import { placeOf, temporaryPlace } from './engine.ts';
 
-export { temporaryDirectory };
+export { temporaryDirectory, temporaryPlace };
 
 export const testPassword = 'a long enough password';
+
+const cli = join(import.meta.dir, '../cli.ts');
 
 export type TestServer = Awaited<ReturnType<typeof startServer>>;
 
@@ -18,7 +20,7 @@ export async function startServer(
   overrides: Partial<Config> & { readonly directory?: string } = {},
 ) {
   const { directory, ...config } = overrides;
-  const own = directory === undefined ? temporaryDirectory() : undefined;
+  const own = directory === undefined ? temporaryPlace() : undefined;
   const dataDirectory = directory ?? own!.path;
   const place = await placeOf(dataDirectory);
   const { database } = place;
@@ -59,8 +61,7 @@ export async function startServer(
     /** Stops the server; its directory goes too, unless it was given. */
     async stop() {
       await application.stop();
-      own?.remove();
-      if (own) await place.remove();
+      await own?.remove();
     },
   };
 }
@@ -107,43 +108,59 @@ export async function promote(
 
 /** The server as a process of its own, as an operator runs it. */
 export async function spawnServer(directory: string, environment: Record<string, string> = {}) {
-  const { databaseUrl } = await placeOf(directory);
-  const child = Bun.spawn([process.execPath, '--no-env-file', 'src/cli.ts', 'start'], {
-    cwd: join(import.meta.dir, '../..'),
+  const place = await placeOf(directory);
+  const child = Bun.spawn([process.execPath, '--no-env-file', cli, 'start'], {
+    cwd: directory,
     env: {
       PATH: process.env['PATH'] ?? '',
       NODE_ENV: 'test',
       HOST: '127.0.0.1',
       PORT: '0',
-      DATABASE_URL: databaseUrl,
       RATE_LIMIT_AUTH: '0',
       RATE_LIMIT_COMMANDS: '0',
+      ...place.environment,
       ...environment,
     },
     stdout: 'pipe',
     stderr: 'pipe',
   });
-  const url = await listeningUrl(child);
-  return { url, child };
+  const log = collect(child.stdout);
+  const url = await listeningUrl(child, log);
+  return { url, child, /** What it has written on standard output. */ log: log.text };
 }
 
-/** Reads the log until the line that tells the address, and goes on reading so that no pipe fills. */
-async function listeningUrl(child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  const reader = child.stdout.getReader();
+type Log = ReturnType<typeof collect>;
+
+/** Waits for the line of the log that tells the address. */
+async function listeningUrl(
+  child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>,
+  log: Log,
+): Promise<string> {
   for (;;) {
-    const { value, done } = await reader.read();
-    if (done)
-      throw new Error(`The server ended: ${text}${await new Response(child.stderr).text()}`);
-    text += decoder.decode(value, { stream: true });
-    const url = /"url":"([^"]+?)\/?"/.exec(text)?.[1];
-    if (!url) continue;
-    void drain(reader);
-    return url;
+    const url = /"url":"([^"]+?)\/?"/.exec(log.text())?.[1];
+    if (url) return url;
+    if (await log.hasEnded())
+      throw new Error(`The server ended: ${log.text()}${await new Response(child.stderr).text()}`);
   }
 }
 
-async function drain(reader: { read: () => Promise<{ done: boolean }> }) {
-  while (!(await reader.read()).done);
+/** Reads to the end, so that no pipe fills. */
+function collect(stream: ReadableStream<Uint8Array>) {
+  const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  let text = '';
+  let next = read();
+
+  async function read(): Promise<boolean> {
+    const { value, done } = await reader.read();
+    text += decoder.decode(value, { stream: !done });
+    if (!done) next = read();
+    return done;
+  }
+
+  return {
+    text: () => text,
+    /** Waits for more, and answers whether there is nothing more. */
+    hasEnded: () => next,
+  };
 }

@@ -4,7 +4,7 @@ import {
   signIn,
   signUp,
   spawnServer,
-  temporaryDirectory,
+  temporaryPlace,
   testPassword,
 } from '../../src/testing/server.ts';
 import { openChat } from '../../src/testing/streams.ts';
@@ -16,7 +16,7 @@ const root = join(import.meta.dir, '../..');
 const secret = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex');
 const secrets = { JWT_SECRET: secret(), JWT_REFRESH_SECRET: secret(), CRYPTO_SECRET: secret() };
 
-const directory = temporaryDirectory();
+const directory = temporaryPlace();
 let pages: { readonly url: string; readonly stop: () => Promise<unknown> };
 let server: Awaited<ReturnType<typeof spawnServer>>;
 let ada: Awaited<ReturnType<typeof signUp>>;
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   closeBrowser();
   await Promise.all([pages?.stop(), server && stopServer()]);
-  directory.remove();
+  await directory.remove();
 });
 
 /** The page as the README says to serve it. */

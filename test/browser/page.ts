@@ -14,6 +14,9 @@ export async function openPage(url: string) {
   await view.navigate(url);
 
   return {
+    /** What an expression is in the page. */
+    evaluate: <Value>(expression: string) => view.evaluate<Value>(expression),
+
     click: (selector: string) => view.click(selector),
 
     async fill(selector: string, text: string) {
@@ -27,6 +30,14 @@ export async function openPage(url: string) {
         `(${watch})(${JSON.stringify(selector)}, ${JSON.stringify(texts)}, ${patienceMs})`,
       );
       expect(seen).toEqual([...texts]);
+    },
+
+    /** Waits until so many elements match. */
+    async showsSoMany(selector: string, count: number) {
+      const wanted = `document.querySelectorAll(${JSON.stringify(selector)}).length === ${count}`;
+      expect(await view.evaluate<boolean>(`(${watchFor})(() => ${wanted}, ${patienceMs})`)).toBe(
+        true,
+      );
     },
   };
 }
@@ -52,4 +63,16 @@ const watch = `async (selector, wanted, patienceMs) => {
     if (isWanted()) end();
   });
   return read();
+}`;
+
+/** Runs in the page: whether a condition is met, now or as the page changes. */
+const watchFor = `async (isMet, patienceMs) => {
+  await new Promise((resolve) => {
+    const observer = new MutationObserver(() => isMet() && end());
+    const end = () => (observer.disconnect(), clearTimeout(timer), resolve());
+    const timer = setTimeout(end, patienceMs);
+    observer.observe(document, { subtree: true, childList: true, attributes: true });
+    if (isMet()) end();
+  });
+  return isMet();
 }`;

@@ -1,8 +1,9 @@
-import { startServer, temporaryDirectory } from '../../src/testing/server.ts';
+import type { Config } from '../../src/config.ts';
+import { startServer, temporaryPlace } from '../../src/testing/server.ts';
 
 /** A server that comes back at the same address, and then takes none of its earlier access tokens. */
-export async function startRestartable() {
-  const directory = temporaryDirectory();
+export async function startRestartable(overrides: Partial<Config> = {}) {
+  const directory = temporaryPlace();
   let starts = 0;
   let port = 0;
 
@@ -10,7 +11,7 @@ export async function startRestartable() {
     starts += 1;
     const [jwt, other] = [[`${starts} ${'a'.repeat(32)}`], ['b'.repeat(32)]];
     const secrets = { jwt, refresh: other, crypto: other };
-    return startServer({ directory: directory.path, port, secrets });
+    return startServer({ ...overrides, directory: directory.path, port, secrets });
   };
 
   let server = await start();
@@ -29,7 +30,7 @@ export async function startRestartable() {
     },
     async stop() {
       await server.stop();
-      directory.remove();
+      await directory.remove();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, setSystemTime, test } from 'bun:test';
 import { createClient } from '../../src/client/index.ts';
+import { startCuttingProxy } from '../../src/testing/cutting-proxy.ts';
 import { signUp, testPassword } from '../../src/testing/server.ts';
 import { startRestartable } from './restartable.ts';
 
@@ -10,8 +11,8 @@ const noQuery = { query: {} as never };
 type Meddle = (route: string, answer: Response) => Response | Promise<Response>;
 
 /** A server behind a proxy that notes what passes. */
-async function startWatched() {
-  const server = await startRestartable();
+async function startWatched(overrides: Parameters<typeof startRestartable>[0] = {}) {
+  const server = await startRestartable(overrides);
   const seen: string[] = [];
   let meddle: Meddle = (_, answer) => answer;
   let refused: string | undefined;
@@ -164,6 +165,63 @@ describe('a client that has signed in', () => {
     expect(await client.resume()).toBe(true);
     expect(refreshes(watched)).toEqual([]);
     expect(await createClient(watched.url).resume()).toBe(false);
+  });
+});
+
+describe('an answer to a refresh that is lost on its way', () => {
+  async function startLossy(refreshGraceSeconds: number) {
+    const watched = await startWatched({ refreshGraceSeconds });
+    const { hostname: host, port } = new URL(watched.url);
+    const network = await startCuttingProxy({ host, port: Number(port) }, () => Infinity);
+    return {
+      watched,
+      url: `http://127.0.0.1:${network.port}`,
+      /** Cuts every connection instead of letting so many answers through. */
+      lose(count: number) {
+        let left = count;
+        watched.meddle((route, answer) => {
+          if (route === 'POST /auth/refresh' && left > 0) {
+            left -= 1;
+            network.cutAll();
+          }
+          return answer;
+        });
+      },
+      async stop() {
+        await network.close();
+        await watched.stop();
+      },
+    };
+  }
+
+  const backOff = { firstMs: 1, maxMs: 1 };
+
+  test.each([1, 2])('%d times in a row is had again within the grace', async (count) => {
+    let told = 0;
+    const lossy = await startLossy(30);
+    const client = createClient(lossy.url, { backOff, onSignedOut: () => (told += 1) });
+    await client.signIn(lossy.watched.credentials);
+    await lossy.watched.forgetAccessTokens();
+    lossy.lose(count);
+    expect((await client.profile.get()).status).toBe(200);
+    expect(refreshes(lossy.watched)).toEqual(Array(count + 1).fill('POST /auth/refresh 200'));
+    await lossy.watched.forgetAccessTokens();
+    expect((await client.profile.get()).status).toBe(200);
+    expect(told).toBe(0);
+    await lossy.stop();
+  });
+
+  test('ends the session where there is no grace, and the caller is told', async () => {
+    let told = 0;
+    const lossy = await startLossy(0);
+    const client = createClient(lossy.url, { backOff, onSignedOut: () => (told += 1) });
+    await client.signIn(lossy.watched.credentials);
+    await lossy.watched.forgetAccessTokens();
+    lossy.lose(1);
+    expect((await client.profile.get()).status).toBe(401);
+    expect(refreshes(lossy.watched)).toEqual(['POST /auth/refresh 200', 'POST /auth/refresh 401']);
+    expect(told).toBe(1);
+    await lossy.stop();
   });
 });
 

@@ -33,6 +33,8 @@ const sessionOf = (personId: string, id: string) => ({
   refreshHash: `${id}-1`,
   startedAt: at,
   expiresAt,
+  endsAt: expiresAt,
+  device: null,
   verifiedHash: 'old',
 });
 
@@ -87,13 +89,34 @@ describe('at the same time', () => {
     for (let round = 0; round < rounds; round += 1) {
       const id = `s-${round}`;
       await one.startSession(sessionOf('ada', id));
-      const rotation = { id, refreshHash: `${id}-1`, at, expiresAt };
+      const rotation = { id, refreshHash: `${id}-1`, at, expiresAt, graceFrom: null };
       const outcomes = await Promise.all([
         one.rotateSession({ ...rotation, nextHash: `${id}-2` }),
         other.rotateSession({ ...rotation, nextHash: `${id}-3` }),
       ]);
       expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['reused', 'rotated']);
       expect((await one.reusedSessions()).map((session) => session.id)).toContain(id);
+    }
+  });
+
+  test('a refresh token is used twice within the grace: both get a successor, one of which is valid', async () => {
+    await addPerson('ada');
+    for (let round = 0; round < rounds; round += 1) {
+      const id = `s-${round}`;
+      await one.startSession(sessionOf('ada', id));
+      const rotation = { id, refreshHash: `${id}-1`, at, expiresAt, graceFrom: at };
+      const outcomes = await Promise.all([
+        one.rotateSession({ ...rotation, nextHash: `${id}-2` }),
+        other.rotateSession({ ...rotation, nextHash: `${id}-3` }),
+      ]);
+      expect(outcomes.map(({ outcome }) => outcome)).toEqual(['rotated', 'rotated']);
+      const goOn = await Promise.all([
+        one.rotateSession({ ...rotation, refreshHash: `${id}-2`, nextHash: `${id}-4` }),
+        other.rotateSession({ ...rotation, refreshHash: `${id}-3`, nextHash: `${id}-5` }),
+      ]);
+      const ends = goOn.map(({ outcome }) => outcome);
+      expect(ends.filter((outcome) => outcome === 'rotated').length).toBeLessThanOrEqual(1);
+      expect(ends).toContain('reused');
     }
   });
 

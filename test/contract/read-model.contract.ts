@@ -7,7 +7,7 @@ import {
   UnappliableStep,
 } from '../../src/kernel/read-model.ts';
 import type { Position } from '../../src/kernel/stream.ts';
-import { increment, insert, patch, remove } from '../../src/projections/changes.ts';
+import { erase, increment, insert, patch, remove } from '../../src/projections/changes.ts';
 import { products, productsProjection } from '../../src/projections/products.ts';
 import { users } from '../../src/projections/users.ts';
 import type { OpenedReadModel } from '../../src/testing/row-engines.ts';
@@ -170,6 +170,26 @@ export function readModelContract(engine: string, open: () => Promise<OpenedRead
           ),
         );
         expect(await names()).toEqual(['cup all', 'jug jug', 'mug one']);
+      });
+
+      test('that erase reach every row that matches, also none, and in their turn', async () => {
+        const eve = patch(products, { id: 'cup' }, { createdBy: 'eve' });
+        await apply(
+          batch(
+            0,
+            6,
+            step(1, product('mug'), product('cup'), product('jug')),
+            step(2, eve, erase(products, { createdBy: 'nobody' })),
+            step(3, erase(products, { createdBy: 'ada' }, { name: 'gone' })),
+            step(4, patch(products, { id: 'mug' }, { name: 'back' })),
+            step(5, product('pot')),
+          ),
+        );
+        expect(await names()).toEqual(['cup cup', 'jug gone', 'mug back', 'pot pot']);
+        await apply(batch(6, 8, step(7, erase(products, { createdBy: 'ada' }))));
+        expect(await names()).toEqual(['cup cup']);
+        await apply(batch(8, 10, step(9, erase(products, { id: 'cup' }), product('cup', 'new'))));
+        expect(await names()).toEqual(['cup new']);
       });
 
       test('keep every text but U+0000 as it is', async () => {

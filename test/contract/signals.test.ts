@@ -59,6 +59,18 @@ describe('a hint that the log has grown', () => {
     one = await openPostgresStorage(database.url);
   });
 
+  test('does not come back to the node that gives it, which knows', async () => {
+    let hints = 0;
+    one.signals.subscribe(() => (hints += 1));
+    const hint = hinted(other);
+    await one.log.append([appendOf(write('a'))]);
+    await hint;
+    const answer = hinted(one);
+    await other.log.append([appendOf(write('b'))]);
+    await answer;
+    expect(hints).toBe(1);
+  });
+
   test('is shared by many appends', async () => {
     let hints = 0;
     other.signals.subscribe(() => (hints += 1));

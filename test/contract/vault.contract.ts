@@ -1,14 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import type { KeptAnswer, NewPerson, Session, Vault, Verified } from '../../src/kernel/vault.ts';
+import { logStart, type Position } from '../../src/kernel/stream.ts';
+import type {
+  KeptAnswer,
+  NewPerson,
+  Rotation,
+  Session,
+  Vault,
+  Verified,
+} from '../../src/kernel/vault.ts';
 
 export type OpenedVault = {
   readonly vault: Vault;
   readonly close: () => Promise<void> | void;
 };
 
-const day = (number: number) => `2026-01-${String(number).padStart(2, '0')}T00:00:00.000Z`;
+export const day = (number: number) => `2026-01-${String(number).padStart(2, '0')}T00:00:00.000Z`;
 
-const person = (personId: string): NewPerson => ({
+export const person = (personId: string): NewPerson => ({
   personId,
   keyId: `key-of-${personId}`,
   wrappedKey: `wrapped-for-${personId}`,
@@ -16,13 +24,15 @@ const person = (personId: string): NewPerson => ({
   at: day(1),
 });
 
-const session = (id: string, personId = 'ada'): Session & Verified => ({
+export const session = (id: string, personId = 'ada'): Session & Verified => ({
   verifiedHash: `hash-of-${personId}`,
   id,
   personId,
   refreshHash: `${id}-1`,
   startedAt: day(1),
   expiresAt: day(8),
+  endsAt: day(12),
+  device: null,
 });
 
 const answer = (commandId: string, personId: string | null): KeptAnswer => ({
@@ -33,12 +43,13 @@ const answer = (commandId: string, personId: string | null): KeptAnswer => ({
   expiresAt: day(2),
 });
 
-const rotation = (id: string, from: number, at = day(2)) => ({
+export const rotation = (id: string, from: number, at = day(2)): Rotation => ({
   id,
   refreshHash: `${id}-${from}`,
   nextHash: `${id}-${from + 1}`,
   at,
   expiresAt: day(9),
+  graceFrom: null,
 });
 
 /** What every vault promises; see src/kernel/vault.ts. */
@@ -155,6 +166,21 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
         expect(await vault.startSession({ ...session('new'), verifiedHash: 'first' })).toBe(true);
       });
 
+      test('to a stronger hash of the same one ends no session', async () => {
+        await vault.startSession(session('s'));
+        const strengthened = {
+          personId: 'ada',
+          passwordHash: 'stronger',
+          verifiedHash: 'hash-of-ada',
+        };
+        await vault.strengthenPassword(strengthened);
+        await vault.strengthenPassword({ ...strengthened, passwordHash: 'late' });
+        expect(await vault.passwordHashOf('ada')).toBe('stronger');
+        expect(await vault.passwordHashOf('bob')).toBe('hash-of-bob');
+        expect(await vault.sessionsEndedSince(day(1))).toEqual([]);
+        expect(await vault.rotateSession(rotation('s', 1))).toMatchObject({ outcome: 'rotated' });
+      });
+
       test('does not end again what has ended', async () => {
         await vault.startSession(session('s'));
         await vault.endSession('s', day(2));
@@ -174,7 +200,7 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
       beforeEach(() => vault.startSession(session('s')));
 
       test('goes on with each new token', async () => {
-        const rotated = { outcome: 'rotated', personId: 'ada' } as const;
+        const rotated = { outcome: 'rotated', personId: 'ada', expiresAt: day(9) } as const;
         expect(await vault.rotateSession(rotation('s', 1))).toEqual(rotated);
         expect(await vault.rotateSession(rotation('s', 2))).toEqual(rotated);
       });
@@ -243,6 +269,70 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
         await vault.keepAnswer(answer('c', null));
         await vault.removePerson('ada');
         expect(await vault.answerTo('c')).toEqual(answer('c', null));
+      });
+    });
+
+    describe('who is erased', () => {
+      test('is known up to a position of the log, which may go back', async () => {
+        expect(await vault.erasedThrough()).toBe(logStart);
+        for (const position of [7, 3] as Position[]) {
+          await vault.setErasedThrough(position);
+          expect(await vault.erasedThrough()).toBe(position);
+        }
+      });
+
+      test('is told of no answer that comes too late', async () => {
+        await vault.removePerson('ada');
+        await vault.keepAnswer(answer('late', 'ada'));
+        expect(await vault.answerTo('late')).toBeUndefined();
+      });
+
+      test('may be removed while an answer is kept, in either order', async () => {
+        await Promise.all([vault.keepAnswer(answer('c', 'ada')), vault.removePerson('ada')]);
+        expect(await vault.answerTo('c')).toBeUndefined();
+      });
+
+      test('leaves a vault that works on once it has been scrubbed', async () => {
+        await vault.removePerson('ada');
+        await vault.scrub();
+        await vault.scrub();
+        expect(await vault.passwordHashOf('bob')).toBe('hash-of-bob');
+        await vault.addPerson(person('ada'));
+        expect(await vault.passwordHashOf('ada')).toBe('hash-of-ada');
+      });
+    });
+
+    describe('wrapped keys', () => {
+      test('come in the order of their persons, in parts', async () => {
+        await vault.addPerson(person('eve'));
+        const idsAfter = async (id: string, limit: number) =>
+          (await vault.keysAfter(id, limit)).map(({ personId }) => personId);
+        expect(await idsAfter('', 2)).toEqual(['ada', 'bob']);
+        expect(await idsAfter('bob', 2)).toEqual(['eve']);
+        expect((await vault.keysAfter('', 1))[0]).toEqual((await vault.keyOf('ada'))!);
+      });
+
+      test('are replaced unless they have become others meanwhile', async () => {
+        await vault.rewrapKeys([
+          { id: 'ada', from: 'wrapped-for-ada', to: 'anew' },
+          { id: 'bob', from: 'something else', to: 'anew' },
+          { id: 'nobody', from: 'wrapped-for-nobody', to: 'anew' },
+        ]);
+        expect((await vault.keyOf('ada'))?.wrappedKey).toBe('anew');
+        expect((await vault.keyOf('bob'))?.wrappedKey).toBe('wrapped-for-bob');
+        expect(await vault.keyOf('nobody')).toBeUndefined();
+      });
+
+      test('and so are secrets', async () => {
+        for (const name of ['one', 'other']) await vault.secret(name, `wrapped-${name}`);
+        await vault.rewrapSecrets([
+          { id: 'one', from: 'wrapped-one', to: 'anew' },
+          { id: 'other', from: 'something else', to: 'anew' },
+        ]);
+        expect(await vault.secrets()).toEqual([
+          { name: 'one', wrapped: 'anew' },
+          { name: 'other', wrapped: 'wrapped-other' },
+        ]);
       });
     });
 

@@ -5,8 +5,9 @@ import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { temporaryDirectory } from '../../src/testing/directory.ts';
 import { openFreshPostgresStorage } from '../../src/testing/postgres-storage.ts';
 import { vaultContract } from './vault.contract.ts';
+import { vaultSessionsContract } from './vault-sessions.contract.ts';
 
-vaultContract('SQLite', async () => {
+async function openFreshSqliteStorage() {
   const directory = temporaryDirectory();
   const { vault, close } = await openSqliteStorage(directory.path, () => {});
   return {
@@ -16,9 +17,12 @@ vaultContract('SQLite', async () => {
       directory.remove();
     },
   };
-});
+}
 
-vaultContract('PostgreSQL', openFreshPostgresStorage);
+for (const contract of [vaultContract, vaultSessionsContract]) {
+  contract('SQLite', openFreshSqliteStorage);
+  contract('PostgreSQL', openFreshPostgresStorage);
+}
 
 describe('what was deleted from the SQLite vault', () => {
   let directory: ReturnType<typeof temporaryDirectory>;
@@ -57,7 +61,8 @@ describe('what was deleted from the SQLite vault', () => {
     }
     const session = { id: 's', personId: 'person-7', refreshHash: 'REFRESH-7', startedAt: at };
     const verifiedHash = 'HASH-7-';
-    await first.vault.startSession({ ...session, verifiedHash, expiresAt: at });
+    const times = { expiresAt: at, endsAt: at };
+    await first.vault.startSession({ ...session, ...times, verifiedHash, device: 'DEVICE-7' });
     await first.vault.keepAnswer({
       commandId: 'c',
       personId: 'person-7',
@@ -66,7 +71,7 @@ describe('what was deleted from the SQLite vault', () => {
       expiresAt: at,
     });
     await first.close();
-    const secrets = ['WRAPPED-7-', 'HASH-7-', 'REFRESH-7', 'SEALED-7-', 'SEALED-END'];
+    const secrets = ['WRAPPED-7-', 'HASH-7-', 'REFRESH-7', 'DEVICE-7', 'SEALED-7-', 'SEALED-END'];
     for (const secret of secrets) expect(holds(secret)).toEqual(['vault.db']);
 
     const second = await openSqliteStorage(directory.path, () => {});

@@ -148,7 +148,7 @@ describe('a limit', () => {
   test('is counted in Redis, and still holds when that is gone', async () => {
     const limited = await startServer({
       redisUrl: redis.url,
-      rateLimits: { auth: 0, commands: 3 },
+      rateLimits: { auth: 0, passwords: 0, commands: 3 },
     });
     try {
       const cleo = await signUp(limited.url, { name: 'Cleo' });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { productStream } from '../../src/events/products.ts';
-import { signUp, startServer, type TestServer, testPassword } from '../../src/testing/server.ts';
+import { signUp, startServer, type TestServer } from '../../src/testing/server.ts';
 import { watchAnswers } from './declared.ts';
-import { exchange, expectProblem, newEmail, newSku, send, uuid7 } from './requests.ts';
+import { exchange, expectProblem, newSku, send, uuid7 } from './requests.ts';
 
 const answers = watchAnswers();
 const bytesMax = 1_048_576;
@@ -24,10 +24,6 @@ function ask(route: `${string} /${string}`, sent: Parameters<typeof send>[2] = {
 function write(requestLine: string, ...rest: readonly string[]) {
   const signed = `authorization: Bearer ${ada.accessToken}`;
   return exchange(server.url, `${requestLine} HTTP/1.1`, signed, ...rest);
-}
-
-function create(url: string, token: string) {
-  return send(url, 'POST /products', { token, json: newProduct() });
 }
 
 const newProduct = () => ({ name: 'Mug', price: 1, sku: newSku() });
@@ -313,46 +309,6 @@ describe('a defect', () => {
   });
 });
 
-describe('too many requests', () => {
-  let limited: TestServer;
-  let first: Awaited<ReturnType<typeof signUp>>;
-  let second: Awaited<ReturnType<typeof signUp>>;
-
-  beforeAll(async () => {
-    limited = await startServer({ rateLimits: { auth: 5, commands: 3 } });
-    first = await signUp(limited.url);
-    second = await signUp(limited.url);
-  });
-  afterAll(() => limited.stop());
-
-  test('to sign in are refused, until then counted down', async () => {
-    const credentials = { email: newEmail(), password: testPassword };
-    const last = await send(limited.url, 'POST /auth/login', { json: credentials });
-    expect(last.status).toBe(401);
-    expect(last.headers.get('ratelimit-limit')).toBe('5');
-    expect(last.headers.get('ratelimit-remaining')).toBe('0');
-    const { email } = first;
-    const right = { email, password: testPassword };
-    await expectLimited(await send(limited.url, 'POST /auth/login', { json: right }), 5);
-    const another = { email: newEmail(), name: 'Eve', password: testPassword };
-    await expectLimited(await send(limited.url, 'POST /auth/register', { json: another }), 5);
-  });
-
-  test('to change something are refused, to that user alone', async () => {
-    const remaining: (string | null)[] = [];
-    for (let round = 0; round < 3; round += 1) {
-      const response = await create(limited.url, first.accessToken);
-      expect(response.status).toBe(201);
-      remaining.push(response.headers.get('ratelimit-remaining'));
-    }
-    expect(remaining).toEqual(['2', '1', '0']);
-    await expectLimited(await create(limited.url, first.accessToken), 3);
-    expect((await create(limited.url, second.accessToken)).status).toBe(201);
-    const { data } = await first.client.products.get({ query: {} });
-    expect(data?.total).toBe(4);
-  });
-});
-
 describe('a page of another origin', () => {
   const origin = 'https://app.example';
 
@@ -372,14 +328,6 @@ describe('a page of another origin', () => {
     await open.stop();
   });
 });
-
-async function expectLimited(response: Response, limit: number) {
-  expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d?$/);
-  expect(response.headers.get('ratelimit-limit')).toBe(String(limit));
-  expect(response.headers.get('ratelimit-remaining')).toBe('0');
-  expect(response.headers.get('ratelimit-reset')).toMatch(/^\d+$/);
-  await expectProblem(response, 429, 'RATE_LIMITED');
-}
 
 function multipart() {
   const form = new FormData();

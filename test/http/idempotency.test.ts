@@ -5,7 +5,7 @@ import {
   signIn,
   signUp,
   startServer,
-  temporaryDirectory,
+  temporaryPlace,
   type TestServer,
   testPassword,
 } from '../../src/testing/server.ts';
@@ -244,7 +244,7 @@ describe('a key that cannot be one', () => {
 
 describe('after a restart', () => {
   test('the first answers are given again', async () => {
-    const { path: directory, remove } = temporaryDirectory();
+    const { path: directory, remove } = temporaryPlace();
     const before = await startServer({ directory });
     const { user, email } = await signUp(before.url);
     const { accessToken: token, client } = await promote(before, user.id, email);
@@ -278,7 +278,7 @@ describe('after a restart', () => {
       await expectOneAnswer([firsts[index]!, repeated[index]!], status);
     }
     await after.stop();
-    remove();
+    await remove();
   });
 });
 

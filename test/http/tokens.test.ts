@@ -2,11 +2,10 @@ import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { userStream } from '../../src/events/users.ts';
 import {
-  promote,
   signIn,
   signUp,
   startServer,
-  temporaryDirectory,
+  temporaryPlace,
   type TestServer,
   testPassword,
 } from '../../src/testing/server.ts';
@@ -16,7 +15,9 @@ import { expectProblem, send } from './requests.ts';
 const answers = watchAnswers();
 const secret = 'a secret of the tests, long enough 1';
 const oldSecret = 'a secret of the tests, long enough 2';
-const others = { refresh: [secret], crypto: [secret] };
+const refreshSecret = 'a secret of the tests, long enough 3';
+const others = { refresh: [refreshSecret], crypto: [secret] };
+const ownKey = { kty: 'oct', k: Buffer.from(oldSecret).toString('base64url'), alg: 'HS256' };
 let server: TestServer;
 let ada: Awaited<ReturnType<typeof signUp>>;
 
@@ -25,6 +26,15 @@ beforeAll(async () => {
   ada = await signUp(server.url);
 });
 afterAll(() => server.stop());
+
+const upgrade = {
+  headers: {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  },
+};
 
 const profile = (token: string, url = server.url) => send(url, 'GET /profile', { token });
 
@@ -70,6 +80,27 @@ function altered(claims: Parts) {
   return [head, encoded({ ...decoded(body), ...claims }), signature].join('.');
 }
 
+/** The same bytes in base64url, with one of the bits set that decode to nothing. */
+function respelled(token: string): string {
+  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return token.slice(0, -1) + digits[digits.indexOf(token.at(-1)!) | 1];
+}
+
+/** Where a token may be sent: in the header, or in the address of what is followed. */
+const doors = [
+  ['GET /profile', (token: string) => send(server.url, 'GET /profile', { token })],
+  ['GET /events', (token: string) => send(server.url, 'GET /events', { token })],
+  [
+    'GET /events/stream',
+    (token: string) => send(server.url, `GET /events/stream?token=${encodeURIComponent(token)}`),
+  ],
+  [
+    'GET /ws/chat/lobby',
+    (token: string) =>
+      send(server.url, `GET /ws/chat/lobby?token=${encodeURIComponent(token)}`, upgrade),
+  ],
+] as const;
+
 describe('an access token', () => {
   const now = Math.floor(Date.now() / 1_000);
 
@@ -94,30 +125,80 @@ describe('an access token', () => {
     expect((await profile(forge({ jti: 'another' }))).status).toBe(200);
   });
 
+  const named = (kid: unknown) => forge({}, { kid });
+  const withHeader = (header: Parts) => forge({}, header);
+
   test.each([
+    ['is not signed', () => forge({}, { alg: 'none' }, () => '')],
+    ['is not signed, in capitals', () => forge({}, { alg: 'NONE' }, () => '')],
+    ['is not signed, in mixed case', () => forge({}, { alg: 'nOnE' }, () => '')],
+    ['is not signed, and has a signature', () => withHeader({ alg: 'none' })],
+    ['is signed with HS384', () => forge({}, { alg: 'HS384' }, hmac('sha384', secret))],
+    ['is signed with HS512', () => forge({}, { alg: 'HS512' }, hmac('sha512', secret))],
+    ['says another way than it is signed', () => withHeader({ alg: 'HS512' })],
+    ['says RS256 and is signed as ours are', () => withHeader({ alg: 'RS256' })],
+    ['says ES256 with an empty signature', () => forge({}, { alg: 'ES256' }, () => '')],
+    ['says hs256', () => withHeader({ alg: 'hs256' })],
+    ['has no algorithm', () => withHeader({ alg: undefined })],
+    ['names no key', () => named(undefined)],
+    ['names an unknown key', () => named('another')],
+    ['names the first key', () => named('0')],
+    ['names a file as its key', () => forge({}, { kid: '/dev/null' }, hmac('sha256', ''))],
+    ['names a file above as its key', () => named('../../../../dev/null')],
+    ['names a query as its key', () => named("' UNION SELECT 'secret' --")],
+    ['names a property of every object as its key', () => named('__proto__')],
+    ['names a list of keys', () => named([decoded(ada.accessToken.split('.')[0])['kid']])],
+    ['names an address as its key', () => named('https://evil.example/key')],
+    ['brings its key', () => forge({}, { jwk: ownKey }, hmac('sha256', oldSecret))],
+    ['brings its key, signed as ours are', () => withHeader({ jwk: ownKey })],
+    ['says where its key is', () => withHeader({ jku: 'https://evil.example/jwks.json' })],
+    ['says where its certificate is', () => withHeader({ x5u: 'https://evil.example/x5u' })],
+    ['brings its certificate', () => withHeader({ x5c: ['MIIB'] })],
+    ['has a header that must be understood', () => withHeader({ crit: ['exp'] })],
+    ['is compressed', () => withHeader({ zip: 'DEF' })],
     ['is expired', () => forge({ iat: now - 1_000, exp: now - 1 })],
+    ['expired long ago', () => forge({ iat: 1, exp: 2 })],
+    ['is older than ours become', () => forge({ iat: now - 901, exp: now + 600 })],
     ['never expires', () => forge({ exp: undefined })],
+    ['expires at no number', () => forge({ exp: `${now + 600}` })],
     ['is not yet valid', () => forge({ nbf: now + 600 })],
+    ['is issued in the future', () => forge({ iat: now + 600, exp: now + 1_200 })],
+    ['is not issued at any time', () => forge({ iat: undefined })],
     ['is for others', () => forge({ aud: 'others' })],
+    ['is for nobody', () => forge({ aud: undefined })],
     ['is from others', () => forge({ iss: 'others' })],
+    ['is from nobody', () => forge({ iss: undefined })],
     ['has no session', () => forge({ sid: undefined })],
     ['has no user', () => forge({ sub: undefined })],
-    ['is of another kind', () => forge({}, { typ: 'refresh' })],
+    ['has no role', () => forge({ role: undefined })],
+    ['has a role that nobody has', () => forge({ role: 'owner' })],
+    ['has no id', () => forge({ jti: undefined })],
+    ['is of another kind', () => withHeader({ typ: 'refresh' })],
+    ['is of a general kind', () => withHeader({ typ: 'JWT' })],
+    ['is of no kind', () => withHeader({ typ: undefined })],
+    ['is the refresh token', () => ada.cookie.replace(/^[^=]*=/, '')],
     ['is signed with another key', () => forge({}, {}, hmac('sha256', oldSecret))],
+    [
+      'is signed with the key of refresh tokens',
+      () => forge({}, {}, hmac('sha256', refreshSecret)),
+    ],
     ['is signed with an empty key', () => forge({}, {}, hmac('sha256', ''))],
-    ['is signed in another way', () => forge({}, { alg: 'HS512' }, hmac('sha512', secret))],
-    ['says another way than it is signed', () => forge({}, { alg: 'HS512' })],
-    ['is not signed', () => forge({}, { alg: 'none' }, () => '')],
-    ['is not signed, in other case', () => forge({}, { alg: 'nOnE' }, () => '')],
     ['lost its signature', () => ada.accessToken.replace(/[^.]*$/, '')],
+    ['lost the end of its signature', () => ada.accessToken.slice(0, -1)],
+    ['lost its signature and the dot', () => ada.accessToken.replace(/\.[^.]*$/, '')],
+    ['lost its claims', () => ada.accessToken.replace(/\.[^.]*\./, '..')],
+    ['lost its header', () => ada.accessToken.replace(/^[^.]*/, '')],
+    ['has a fourth part', () => `${ada.accessToken}.e30`],
+    ['has another spelling of its signature', () => respelled(ada.accessToken)],
+    ['has padding', () => `${ada.accessToken}=`],
     ['has another role', () => altered({ role: 'admin' })],
     ['has another user', () => altered({ sub: 'somebody' })],
+    ['has another end', () => altered({ exp: now + 100_000 })],
     ['is no token', () => 'nonsense'],
     ['is empty', () => ''],
     ['is very long', () => 'x'.repeat(8_000)],
-    ['is the refresh token', () => ada.cookie.replace(/^[^=]*=/, '')],
-  ])('that %s is refused', async (_, make) => {
-    await expectSignedOut(await profile(make()));
+  ])('that %s is refused, wherever it is shown', async (_, make) => {
+    for (const [, show] of doors) await expectSignedOut(await show(make()));
   });
 
   test.each(['Basic YTpi', 'Bearer', 'Token x'])('is not %p', async (authorization) => {
@@ -141,13 +222,26 @@ describe('the refresh cookie', () => {
     expect(attributes).not.toContain('Secure');
   });
 
-  test('is for encrypted connections alone in production', async () => {
+  test('is for this very host over encrypted connections alone in production', async () => {
     const secrets = { ...others, jwt: [secret] };
     const production = await startServer({ secrets, isProduction: true });
-    const { email } = await signUp(production.url);
-    const json = { email, password: testPassword };
-    const login = await send(production.url, 'POST /auth/login', { json });
-    expect(login.headers.get('set-cookie')).toContain('; Secure');
+    const { cookie } = await signUp(production.url);
+    expect(cookie).toStartWith('__Host-refold_refresh=');
+    const planted = await auth('refresh', cookie.replace('__Host-', ''), production.url);
+    await expectSignedOut(planted);
+    const refreshed = await auth('refresh', cookie, production.url);
+    const signedOut = await auth('logout', cookieOf(refreshed), production.url);
+    expect([refreshed.status, signedOut.status]).toEqual([200, 204]);
+    for (const response of [refreshed, signedOut]) {
+      const [pair, ...attributes] = response.headers.get('set-cookie')!.split('; ');
+      expect(pair).toStartWith('__Host-refold_refresh=');
+      for (const one of ['HttpOnly', 'SameSite=Strict', 'Path=/', 'Secure']) {
+        expect(attributes).toContain(one);
+      }
+      expect(attributes.join()).not.toContain('Domain');
+    }
+    const document = await (await fetch(`${production.url}/docs/json`)).text();
+    expect(document).toContain('"name":"__Host-refold_refresh"');
     await production.stop();
   });
 
@@ -192,7 +286,7 @@ describe('the refresh cookie', () => {
   });
 
   test('used twice is recorded at the next start, if the process died before it was', async () => {
-    const { path: directory, remove } = temporaryDirectory();
+    const { path: directory, remove } = temporaryPlace();
     const first = await startServer({ directory });
     const { cookie, user } = await signUp(first.url);
     await first.stop();
@@ -205,7 +299,7 @@ describe('the refresh cookie', () => {
       expect(types).toEqual(['UserRegistered', 'RefreshTokenReused']);
       await next.stop();
     }
-    remove();
+    await remove();
   });
 
   test('used by five at once lets in one at most', async () => {
@@ -259,7 +353,7 @@ describe('signing out', () => {
   });
 
   test('lasts through a restart; who stayed stays signed in', async () => {
-    const { path: directory, remove } = temporaryDirectory();
+    const { path: directory, remove } = temporaryPlace();
     const before = await startServer({ directory });
     const [gone, stayed] = [await signUp(before.url), await signUp(before.url)];
     await auth('logout', gone.cookie, before.url);
@@ -269,7 +363,7 @@ describe('signing out', () => {
     expect((await profile(stayed.accessToken, after.url)).status).toBe(200);
     expect((await auth('refresh', stayed.cookie, after.url)).status).toBe(200);
     await after.stop();
-    remove();
+    await remove();
   });
 });
 
@@ -288,7 +382,7 @@ describe('changing the password', () => {
 
 describe('rotating the secret', () => {
   test('lets in the tokens of the old one, until it is taken away', async () => {
-    const { path: directory, remove } = temporaryDirectory();
+    const { path: directory, remove } = temporaryPlace();
     const start = (jwt: readonly string[]) =>
       startServer({ directory, secrets: { ...others, jwt } });
     const first = await start([oldSecret]);
@@ -302,76 +396,7 @@ describe('rotating the secret', () => {
     await expectSignedOut(await profile(grace.accessToken, third.url));
     expect((await profile(accessToken, third.url)).status).toBe(200);
     await third.stop();
-    remove();
-  });
-});
-
-describe('a change of role', () => {
-  let own: TestServer;
-  let admin: Awaited<ReturnType<typeof promote>>;
-  let adminId: string;
-
-  beforeAll(async () => {
-    own = await startServer();
-    const root = await signUp(own.url);
-    adminId = root.user.id;
-    admin = await promote(own, adminId, root.email);
-  });
-  afterAll(() => own.stop());
-
-  const become = (token: string, id: string, role: string) =>
-    send(own.url, `PATCH /admin/users/${id}/role`, { token, json: { role } });
-  const list = (token: string) => send(own.url, 'GET /admin/users', { token });
-
-  test('counts at once, with the old token, both ways', async () => {
-    const { user, accessToken } = await signUp(own.url);
-    await expectProblem(await list(accessToken), 403, 'FORBIDDEN');
-    expect((await become(admin.accessToken, user.id, 'admin')).status).toBe(200);
-    expect((await list(accessToken)).status).toBe(200);
-    expect((await become(admin.accessToken, user.id, 'user')).status).toBe(200);
-    await expectProblem(await list(accessToken), 403, 'FORBIDDEN');
-  });
-
-  test('cannot take away the last admin', async () => {
-    for (const role of ['user', 'moderator']) {
-      const response = await become(admin.accessToken, adminId, role);
-      await expectProblem(response, 409, 'LAST_ADMIN');
-    }
-    expect((await list(admin.accessToken)).status).toBe(200);
-  });
-
-  test('leaves one of two admins who demote each other at once', async () => {
-    for (let round = 0; round < 10; round += 1) {
-      const { user, accessToken } = await signUp(own.url);
-      await become(admin.accessToken, user.id, 'admin');
-      const responses = await Promise.all([
-        become(admin.accessToken, user.id, 'user'),
-        become(accessToken, adminId, 'user'),
-      ]);
-      const codes = responses.map(({ status }) => status).toSorted();
-      expect([
-        [200, 403],
-        [200, 409],
-      ]).toContainEqual(codes);
-      const left = [admin.accessToken, accessToken].map(list);
-      const admins = (await Promise.all(left)).filter(({ status }) => status === 200);
-      expect(admins).toHaveLength(1);
-      if (responses[1]!.status === 200) await become(accessToken, adminId, 'admin');
-      await become(admin.accessToken, user.id, 'user');
-    }
-  });
-
-  test('lasts through a restart, with the old token', async () => {
-    const { path: directory, remove } = temporaryDirectory();
-    const before = await startServer({ directory });
-    const grace = await signUp(before.url);
-    await promote(before, grace.user.id, grace.email);
-    await before.stop();
-    const after = await startServer({ directory });
-    const response = await send(after.url, 'GET /admin/users', { token: grace.accessToken });
-    expect(response.status).toBe(200);
-    await after.stop();
-    remove();
+    await remove();
   });
 });
 

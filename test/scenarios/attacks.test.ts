@@ -1,16 +1,11 @@
-import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { signUp, startServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { signUp, startServer } from '../../src/testing/server.ts';
 
 setDefaultTimeout(30_000);
 
 describe('a body that nests too deeply', () => {
-  const directory = temporaryDirectory();
-  afterAll(directory.remove);
-
   test('is refused before it is parsed', async () => {
-    const server = await startServer({ directory: directory.path });
+    const server = await startServer();
     for (const levels of [33, 20_000, 100_000]) {
       const response = await fetch(`${server.url}/auth/login`, {
         method: 'POST',
@@ -20,39 +15,6 @@ describe('a body that nests too deeply', () => {
       expect(response.status).toBe(400);
     }
     await server.stop();
-  });
-});
-
-describe('a data directory', () => {
-  test('whose vault is gone is refused, and taken again once it is back', async () => {
-    const { path: directory, remove } = temporaryDirectory();
-    const server = await startServer({ directory });
-    await signUp(server.url);
-    await server.stop();
-    const vault = await Bun.file(join(directory, 'vault.db')).bytes();
-    rmSync(join(directory, 'vault.db'));
-    for (const _ of ['once', 'twice']) {
-      const refused = await startServer({ directory }).catch((error: unknown) => error);
-      expect(refused).toMatchObject({ name: 'VaultMissing' });
-    }
-    writeFileSync(join(directory, 'vault.db'), vault);
-    await (await startServer({ directory })).stop();
-    remove();
-  });
-
-  test('whose read models are damaged gets them anew', async () => {
-    const { path: directory, remove } = temporaryDirectory();
-    const first = await startServer({ directory });
-    const ada = await signUp(first.url);
-    const mug = await ada.client.products.post({ name: 'Mug', price: 1, sku: 'MUG-1' });
-    await first.stop();
-    writeFileSync(join(directory, 'read-model.db'), crypto.getRandomValues(new Uint8Array(4_096)));
-    const second = await startServer({ directory });
-    const { readSide, edge } = second.application;
-    expect(await readSide.reached(2 as never, 5_000)).toBe(true);
-    expect(await edge.queries.products.byId(mug.data!.id)).toMatchObject({ name: 'Mug' });
-    await second.stop();
-    remove();
   });
 });
 

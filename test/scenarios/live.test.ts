@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { readFileSync } from 'node:fs';
 import { EventSource } from 'eventsource';
 import { signUpActors } from '../../src/testing/actors.ts';
+import { engine } from '../../src/testing/engine.ts';
 import { createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { readLog } from '../../src/testing/rows.ts';
-import { signUp, spawnServer, startServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { signUp, spawnServer, startServer, temporaryPlace } from '../../src/testing/server.ts';
 import {
   type ChatFrame,
   openChat,
@@ -14,9 +15,9 @@ import {
   openPlainStream,
 } from '../../src/testing/streams.ts';
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
-const temporary = temporaryDirectory();
+const temporary = temporaryPlace();
 const directory = temporary.path;
 const random = seededRandom('live');
 let server: Awaited<ReturnType<typeof spawnServer>>;
@@ -30,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server.child.kill('SIGTERM');
   expect(await server.child.exited).toBe(0);
-  temporary.remove();
+  await temporary.remove();
 });
 
 const headOf = async () => (await readLog(directory)).length;
@@ -258,13 +259,14 @@ describe('readers that stop reading', () => {
       await Promise.all(Array.from({ length: 8 }, some));
     };
     const first = await stalledReader(server.url, '/events/stream', token);
-    await post(8_000);
+    const many = engine === 'postgres' ? 4_000 : 8_000; // either fills more than a reader may cost
+    await post(many);
     const before = residentBytes(server.child.pid);
     const readers = [];
     for (let index = 0; index < 30; index += 1) {
       readers.push(await stalledReader(server.url, '/events/stream', token));
     }
-    await post(8_000);
+    await post(many);
     const grown = residentBytes(server.child.pid) - before;
     expect(grown / readers.length).toBeLessThan(8 * 1_048_576);
     for (const socket of [first, ...readers]) socket.terminate();
@@ -274,7 +276,8 @@ describe('readers that stop reading', () => {
     const own = await startServer();
     const { connections, feed } = own.application.edge.live;
     const { accessToken: token } = await signUp(own.url);
-    for (let round = 0; round < 500; round += 1) {
+    const rounds = engine === 'postgres' ? 100 : 500;
+    for (let round = 0; round < rounds; round += 1) {
       const streams = await Promise.all(
         Array.from({ length: 20 }, () => openEventStream(own.url, { token })),
       );

@@ -1,21 +1,20 @@
-import { Database } from 'bun:sqlite';
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { join } from 'node:path';
 import { createClient } from '../../src/client/index.ts';
 import type { StoredEvent } from '../../src/kernel/event-log.ts';
 import { idOf } from '../../src/kernel/stream.ts';
 import { caughtUp, reactedToAll, signUpActors } from '../../src/testing/actors.ts';
+import { engine, placeOf } from '../../src/testing/engine.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { differences, dumpReadModels, foldReadModels, readLog } from '../../src/testing/rows.ts';
-import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { spawnServer, temporaryPlace } from '../../src/testing/server.ts';
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
-const rounds = 12;
+const rounds = engine === 'postgres' ? 6 : 12;
 const clients = 8;
 const postedMax = 120;
 
-const temporary = temporaryDirectory();
+const temporary = temporaryPlace();
 const directory = temporary.path;
 const random = seededRandom('notifications');
 let server: Awaited<ReturnType<typeof spawnServer>>;
@@ -23,7 +22,7 @@ let server: Awaited<ReturnType<typeof spawnServer>>;
 afterAll(async () => {
   server?.child.kill('SIGKILL');
   await server?.child.exited;
-  temporary.remove();
+  await temporary.remove();
 });
 
 type Data = Readonly<Record<string, string>>;
@@ -43,13 +42,13 @@ function recipientsIn(room: string): number[] {
 }
 
 /** How many notifications lie behind the checkpoint: what the next start will meet again. */
-function behindCheckpoint(events: readonly StoredEvent[]): number {
-  const database = new Database(join(directory, 'log.db'));
-  const kept = database.query<{ position: number }, []>(
+async function behindCheckpoint(events: readonly StoredEvent[]): Promise<number> {
+  const { run } = await placeOf(directory);
+  const [kept] = await run(
+    'log',
     "SELECT position FROM follower_checkpoints WHERE follower = 'notifications'",
   );
-  const { position } = kept.get()!;
-  database.close();
+  const position = Number(kept!['position']);
   const late = new Set(events.filter((one) => one.position > position).map(({ id }) => id));
   return ofType(events, 'NotificationRaised').filter((one) => late.has(causeOf(one))).length;
 }
@@ -68,7 +67,7 @@ describe(`a server that is killed ${rounds} times while it tells of mentions`, (
       let left = random.between(1, postedMax);
       await Promise.all(Array.from({ length: clients }, () => client()));
       await server.child.exited;
-      metAgain += behindCheckpoint(await readLog(directory));
+      metAgain += await behindCheckpoint(await readLog(directory));
       server = await spawnServer(directory);
 
       async function client() {
@@ -119,7 +118,9 @@ describe(`a server that is killed ${rounds} times while it tells of mentions`, (
     expect(metAgain).toBeGreaterThan(0);
 
     await caughtUp(server.url, admin.accessToken, head);
-    expect(differences(dumpReadModels(directory), await foldReadModels(directory))).toEqual([]);
+    expect(differences(await dumpReadModels(directory), await foldReadModels(directory))).toEqual(
+      [],
+    );
     for (const { accessToken, user } of users) {
       const client = createClient(server.url, { accessToken: () => accessToken });
       const { data } = await client.notifications.get({ query: {} });
@@ -130,15 +131,12 @@ describe(`a server that is killed ${rounds} times while it tells of mentions`, (
 
   test('tells nothing anew when its read models are rebuilt or lost', async () => {
     const before = (await readLog(directory)).length;
-    const names = Object.keys(dumpReadModels(directory));
+    const names = Object.keys(await dumpReadModels(directory));
     expect(names).toContain('notifications');
     server.child.kill('SIGTERM');
     expect(await server.child.exited).toBe(0);
-    for (const file of ['read-model.db', 'read-model.db-wal', 'read-model.db-shm']) {
-      await Bun.file(join(directory, file))
-        .delete()
-        .catch(() => {});
-    }
+    const { loseReadModels } = await placeOf(directory);
+    await loseReadModels();
     server = await spawnServer(directory);
     expect(await reactedToAll(directory)).toBe(before);
   });

@@ -1,21 +1,19 @@
-import { Database } from 'bun:sqlite';
 import { expect, setDefaultTimeout, test } from 'bun:test';
-import { join } from 'node:path';
-import { signUp, startServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { placeOf } from '../../src/testing/engine.ts';
+import { signUp, startServer, temporaryPlace } from '../../src/testing/server.ts';
 
 setDefaultTimeout(60_000);
 
 test('a projection whose rows are of another version is rebuilt beside them at the start', async () => {
-  const { path: directory, remove } = temporaryDirectory();
+  const { path: directory, remove } = temporaryPlace();
   const first = await startServer({ directory });
   const ada = await signUp(first.url);
   const mug = await ada.client.products.post({ name: 'Mug', price: 9.5, sku: 'MUG-1' });
   await first.stop();
 
-  const database = new Database(join(directory, 'read-model.db'));
-  database.run("UPDATE checkpoints SET version = 0 WHERE projection = 'products'");
-  database.run("UPDATE products SET name = 'as an older version saw it'");
-  database.close();
+  const { run } = await placeOf(directory);
+  await run('read-model', "UPDATE checkpoints SET version = 0 WHERE projection = 'products'");
+  await run('read-model', "UPDATE products SET name = 'as an older version saw it'");
 
   const second = await startServer({ directory });
   const { readSide } = second.application;
@@ -25,5 +23,5 @@ test('a projection whose rows are of another version is rebuilt beside them at t
   expect(rebuilt).toMatchObject({ name: 'Mug', createdBy: user.id });
   expect(readSide.progress().outdated).toEqual([]);
   await second.stop();
-  remove();
+  await remove();
 }, 30_000);

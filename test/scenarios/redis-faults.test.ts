@@ -10,8 +10,8 @@ setDefaultTimeout(60_000);
 
 const clients = 6;
 const requestsInPhase = 300;
-/** As configured in the connection; more than it is spent only on what else the machine is doing. */
-const answerMsMax = 100;
+/** As configured in the connection: what waits for Redis in vain takes as long. */
+const waitMs = 100;
 
 type Client = Awaited<ReturnType<typeof signUp>> & { readonly seen: Map<string, number> };
 type Seen = { readonly version: number; readonly price: number };
@@ -24,7 +24,11 @@ let products: Product[];
 let random: Random;
 let driving: Promise<unknown>;
 const run = { isOver: false };
-const done = { queries: 0, commands: 0, slow: 0 };
+const done = { queries: 0, commands: 0 };
+/** How long each query took, in milliseconds. */
+const times: number[] = [];
+/** A query that takes longer is slow: it has waited for Redis, as far as this machine lets us tell. */
+let slowMs = waitMs;
 
 beforeAll(async () => {
   redis = await startRedis();
@@ -118,27 +122,28 @@ async function timed<Answer>(
   expect(response.status).toBe(200);
   const answer = (await response.json()) as Answer;
   done.queries += 1;
-  if (performance.now() - start >= answerMsMax) done.slow += 1;
+  times.push(performance.now() - start);
   return answer;
 }
 
 /** Waits for so many further requests, and tells how it went with them. */
 async function further(requests: number) {
-  const { queries, commands, slow } = done;
+  const { queries, commands } = done;
   const failed = driving.then(() => Promise.reject(new Error('The clients have stopped.')));
   const enough = until(() => done.queries + done.commands >= queries + commands + requests);
   await Promise.race([enough, failed]);
   return {
     queries: done.queries - queries,
     commands: done.commands - commands,
-    slow: done.slow - slow,
+    times: times.slice(queries),
   };
 }
 
 async function expectToGoOn(requests = requestsInPhase) {
-  const { queries, commands, slow } = await further(requests);
+  const { queries, commands, times } = await further(requests);
   expect(commands).toBeGreaterThan(0);
   // Those who waited when it began, and a few for whom the machine had no time.
+  const slow = times.filter((ms) => ms >= slowMs).length;
   expect(slow).toBeLessThanOrEqual(clients + queries / 10);
 }
 
@@ -152,6 +157,9 @@ async function expectRecovery() {
 
 describe('requests go on, and nobody sees anything old', () => {
   test('while Redis is well, and then answers come from there', async () => {
+    const { times } = await further(requestsInPhase);
+    // Where the machine is busy, a query takes long without Redis, too.
+    slowMs = Math.max(waitMs, times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.98)]!);
     await expectToGoOn();
     await expectRecovery();
   });

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { createClient } from '../../src/client/index.ts';
 import { signUpActors } from '../../src/testing/actors.ts';
 import { readLog } from '../../src/testing/rows.ts';
-import { signIn, signUp, spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { signIn, signUp, spawnServer, temporaryPlace } from '../../src/testing/server.ts';
 
 setDefaultTimeout(60_000);
 
-const temporary = temporaryDirectory();
+const temporary = temporaryPlace();
 const directory = temporary.path;
 let server: Awaited<ReturnType<typeof spawnServer>>;
 
@@ -14,7 +14,7 @@ beforeAll(async () => void (server = await spawnServer(directory)));
 afterAll(async () => {
   server.child.kill('SIGKILL');
   await server.child.exited;
-  temporary.remove();
+  await temporary.remove();
 });
 
 async function restart(signal: 'SIGTERM' | 'SIGKILL') {

@@ -52,12 +52,24 @@ export class DatabaseUnavailable extends Error {
 const retriesMs = [20, 50, 100, 200, 400, 800, 1_600, 3_200];
 
 /** The connection has gone, or the server has not room for one; `08…` and `57P0…` are the server's words for it. */
-const unreachable =
-  /^(?:CONNECTION_(?:CLOSED|DESTROYED)|CONNECT_TIMEOUT|ECONN\w+|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|ERR_SOCKET_CLOSED|08\w{3}|57P0[1-3]|53300)$/;
+const unreachable = /^(?:ECONN\w+|08\w{3}|57P0[1-3]|53300)$/;
+const otherUnreachable = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+  'ENOTFOUND',
+  'ERR_SOCKET_CLOSED',
+]);
 /** Of several that waited for each other in a circle, or changed the same, one has to begin anew. */
 const toBeRepeated = /^(?:40001|40P01)$/;
 
-const isUnreachable = (error: unknown): boolean => unreachable.test(codeOf(error));
+function isUnreachable(error: unknown): boolean {
+  const code = codeOf(error);
+  return unreachable.test(code) || otherUnreachable.has(code);
+}
 
 /**
  * Does again, for some seconds, what failed because the server was away.

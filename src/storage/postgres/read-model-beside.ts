@@ -5,6 +5,7 @@ import type { PostgresError } from 'postgres';
 import type { Projection } from '../../kernel/projection.ts';
 import type { BesideReadModel } from '../../kernel/read-model.ts';
 import type { Position } from '../../kernel/stream.ts';
+import { RebuildRunning } from '../rebuild-running.ts';
 import { sha256 } from '../sha256.ts';
 import type { Client } from './connection.ts';
 import { type PostgresReadModelParts, postgresReadModel, type Transaction } from './read-model.ts';
@@ -16,14 +17,6 @@ const lockAttemptsMax = 100;
 const lockPauseMs = 100;
 
 const ownTables = ['checkpoints', 'parked_events'];
-
-/** Another process is building rows of the same projections. */
-export class RebuildRunning extends Error {
-  override readonly name = 'RebuildRunning';
-  constructor(names: readonly string[]) {
-    super(`${names.join(', ')}: another rebuild is running.`);
-  }
-}
 
 export type PostgresBeside = BesideReadModel & {
   /** How far the live rows have come. */
@@ -97,10 +90,9 @@ async function lockFor(sql: Client, family: string): Promise<(() => Promise<void
   const released = Promise.withResolvers<void>();
   const taken = Promise.withResolvers<boolean>();
   const holding = sql.begin(async (transaction) => {
-    const [row] = await transaction<{ isFree: boolean }[]>`
-      SELECT pg_try_advisory_xact_lock(hashtextextended(${family}, 0)) AS "isFree"`;
-    taken.resolve(row!.isFree);
-    if (row!.isFree) await released.promise;
+    const isFree = await tryLock(transaction, family);
+    taken.resolve(isFree);
+    if (isFree) await released.promise;
   });
   const over = holding.catch(taken.reject); // once it is taken: the connection is gone, and the lock with it
   if (!(await taken.promise)) return undefined;
@@ -108,6 +100,35 @@ async function lockFor(sql: Client, family: string): Promise<(() => Promise<void
     released.resolve();
     await over;
   };
+}
+
+async function tryLock(transaction: Transaction, family: string): Promise<boolean> {
+  const [row] = await transaction<{ isFree: boolean }[]>`
+    SELECT pg_try_advisory_xact_lock(hashtextextended(${family}, 0)) AS "isFree"`;
+  return row!.isFree;
+}
+
+/**
+ * Removes what interrupted rebuilds have left: what it holds of a person who is erased would be found by nobody
+ * else. Answers whether all of it is gone: a rebuild that is running is not, and meets the erasure itself.
+ */
+export async function dropUnfinishedRebuilds(sql: Client, live: string): Promise<boolean> {
+  let areGone = true;
+  for (const schema of await schemasBeginning(sql, `${live}_rebuild_`)) {
+    const family = schema.slice(0, schema.lastIndexOf('_'));
+    await sql.begin(async (transaction) => {
+      if (await tryLock(transaction, family))
+        await transaction.unsafe(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
+      else areGone = false;
+    });
+  }
+  return areGone;
+}
+
+async function schemasBeginning(sql: Client, prefix: string): Promise<readonly string[]> {
+  const found = await sql<{ name: string }[]>`
+    SELECT nspname AS name FROM pg_namespace WHERE starts_with(nspname, ${prefix})`;
+  return found.map(({ name }) => name);
 }
 
 type Place = { readonly family: string; readonly schema: string };
@@ -128,12 +149,11 @@ async function prepare(
   { family, schema }: Place,
   tables: readonly string[],
 ): Promise<void> {
-  const begun = await sql<{ name: string }[]>`
-    SELECT nspname AS name FROM pg_namespace WHERE starts_with(nspname, ${`${family}_`})`;
-  for (const { name } of begun) {
+  const begun = await schemasBeginning(sql, `${family}_`);
+  for (const name of begun) {
     if (name !== schema) await sql.unsafe(`DROP SCHEMA "${name}" CASCADE`);
   }
-  if (begun.some(({ name }) => name === schema)) return;
+  if (begun.includes(schema)) return;
   await sql.begin(async (transaction) => {
     await transaction.unsafe(`CREATE SCHEMA "${schema}"`);
     for (const table of tables) {

@@ -69,8 +69,8 @@ export function postgresReadModel(parts: PostgresReadModelParts): ReadModel {
   async function run(transaction: Transaction, group: Group): Promise<void> {
     const { text, values } = statementOf(schema, group);
     const { count } = await transaction.unsafe(text, [...values], { prepare: true });
-    const [first] = group.rows;
-    if (count < group.rows.length) throw new NoSuchRow(group.table.name, first!.key);
+    if (count >= group.rows.length || group.kind === 'erase') return;
+    throw new NoSuchRow(group.table.name, group.rows[0]!.key);
   }
 
   function advance(transaction: Transaction, batch: ProjectionBatch) {

@@ -80,12 +80,14 @@ function partsOf(change: RowChange): Row {
       return { key: change.key, values: change.by };
     case 'remove':
       return { key: change.key, values: {} };
+    case 'erase':
+      return { key: change.key, values: change.values ?? {} };
   }
 }
 
 /** Whether it names its row by the primary key, leaves the key alone, and no other row can refuse it. */
 function isOfOneRow(change: RowChange, { key, hasUniqueIndex }: RowTable): boolean {
-  if (hasUniqueIndex) return false;
+  if (hasUniqueIndex || change.kind === 'erase') return false;
   const { key: sought, values } = partsOf(change);
   if (change.kind === 'insert') return key.every((name) => name in values);
   return (

@@ -18,7 +18,7 @@ export function statementOf(schema: string, group: Group): Statement {
   };
 }
 
-function textOf(target: string, { kind, table, key, names }: Group): string {
+function textOf(target: string, { kind, table, key, names }: Omit<Group, 'rows'>): string {
   const all = [...key, ...names];
   const arrays = all.map((name, index) => `$${index + 1}::text::${columnOf(table, name).type}[]`);
   const given = `unnest(${arrays.join(', ')}) AS given(${all.map((_, index) => `v${index}`).join(', ')})`;
@@ -36,6 +36,9 @@ function textOf(target: string, { kind, table, key, names }: Group): string {
     case 'patch':
     case 'increment':
       return `UPDATE ${target} AS kept SET ${set(kind === 'increment').join(', ')} FROM ${given} ${where}`;
+    case 'erase':
+      if (names.length > 0) return textOf(target, { kind: 'patch', table, key, names });
+      return `DELETE FROM ${target} AS kept USING ${given} ${where}`;
     case 'remove':
       return `DELETE FROM ${target} AS kept USING ${given} ${where}`;
   }

@@ -9,7 +9,7 @@ export type Topic = 'log_has_grown' | 'rows_have_moved';
 const intervalMs = 5;
 
 export type Signals = {
-  /** Tells every node, this one too. */
+  /** Tells everybody else who has opened signals of this topic. */
   readonly broadcast: () => void;
   /** Calls back at each hint, until the function that it answers is called. */
   readonly subscribe: (waken: () => void) => () => void;
@@ -21,12 +21,16 @@ export async function openSignals(
   channel: Topic,
 ): Promise<Signals & { close: () => Promise<void> }> {
   const subscribers = new Set<() => void>();
+  const own = crypto.randomUUID();
   const wakenAll = () => {
     for (const waken of subscribers) waken();
   };
+  const hear = (from: string) => {
+    if (from !== own) wakenAll();
+  };
   // Whoever listens again may have missed something.
-  const { unlisten } = await sql.listen(channel, wakenAll, wakenAll);
-  const notifier = createNotifier(() => sql.notify(channel, ''));
+  const { unlisten } = await sql.listen(channel, hear, wakenAll);
+  const notifier = createNotifier(() => sql.notify(channel, own));
   return {
     broadcast: notifier.broadcast,
     subscribe(waken) {

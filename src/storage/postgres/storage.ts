@@ -1,7 +1,9 @@
+import type { Broadcast } from '../../kernel/broadcast.ts';
 import type { EventLog } from '../../kernel/event-log.ts';
 import type { FollowerCheckpoints } from '../../kernel/follower-checkpoints.ts';
 import type { Leases } from '../../kernel/lease.ts';
 import type { Vault } from '../../kernel/vault.ts';
+import { createPostgresBroadcast } from './broadcast.ts';
 import { type Client, openClient, openingFailure, patiently } from './connection.ts';
 import { createLogReader } from './event-log.ts';
 import { createFollowerCheckpoints } from './follower-checkpoints.ts';
@@ -26,6 +28,7 @@ export type PostgresStorage = {
   readonly tickets: ReturnType<typeof createTicketStore>;
   readonly leases: Leases;
   readonly signals: Signals;
+  readonly broadcast: Broadcast;
   readonly standings: Standings;
   readonly close: () => Promise<void>;
 };
@@ -61,6 +64,7 @@ async function assemble(sql: Client, writing: Client, close: () => Promise<unkno
   await verifyNewest(sql);
   await forgetWriters(sql);
   const signals = await openSignals(sql, 'log_has_grown');
+  const broadcast = createPostgresBroadcast(sql);
   const writer = createLogWriter(writing);
   return {
     log: {
@@ -76,10 +80,11 @@ async function assemble(sql: Client, writing: Client, close: () => Promise<unkno
     tickets: createTicketStore(sql),
     leases: createLeases(sql),
     signals,
+    broadcast,
     standings: createStandings(sql),
     async close() {
       await writer.idle();
-      await signals.close();
+      await Promise.all([signals.close(), broadcast.close()]);
       await close();
     },
   } satisfies PostgresStorage;

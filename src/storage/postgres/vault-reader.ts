@@ -1,4 +1,11 @@
-import type { KeptAnswer, ReusedSession, Vault, WrappedKey } from '../../kernel/vault.ts';
+import { logStart, type Position } from '../../kernel/stream.ts';
+import type {
+  KeptAnswer,
+  LiveSession,
+  ReusedSession,
+  Vault,
+  WrappedKey,
+} from '../../kernel/vault.ts';
 import { type Client, patiently } from './connection.ts';
 
 type VaultReads = Pick<
@@ -7,9 +14,13 @@ type VaultReads = Pick<
   | 'keyOf'
   | 'keysById'
   | 'passwordHashOf'
+  | 'sessionsOf'
   | 'sessionsEndedSince'
   | 'reusedSessions'
   | 'answerTo'
+  | 'erasedThrough'
+  | 'keysAfter'
+  | 'secrets'
 >;
 
 /** The reading half of the vault; every read is repeated for some seconds while the server is away. */
@@ -45,6 +56,21 @@ export function createVaultReader(sql: Client): VaultReads {
       );
       return row?.hash;
     },
+    async sessionsOf({ personId, at, limit, offset }) {
+      const goingOn = sql`person_id = ${personId} AND ended_at IS NULL AND expires_at >= ${at}`;
+      const [rows, [count]] = await patiently(() =>
+        Promise.all([
+          sql<LiveSession[]>`
+            SELECT id, started_at AS "startedAt", coalesce(rotated_at, started_at) AS "usedAt",
+              expires_at AS "expiresAt", device
+            FROM vault.sessions WHERE ${goingOn}
+            ORDER BY "usedAt" DESC, id DESC LIMIT ${limit} OFFSET ${offset}`,
+          sql<{ total: number }[]>`
+            SELECT count(*) AS total FROM vault.sessions WHERE ${goingOn}`,
+        ]),
+      );
+      return { sessions: [...rows], total: count!.total };
+    },
     async sessionsEndedSince(time) {
       const rows = await patiently(
         () => sql<{ id: string }[]>`SELECT id FROM vault.sessions WHERE ended_at >= ${time}`,
@@ -66,6 +92,26 @@ export function createVaultReader(sql: Client): VaultReads {
           FROM vault.answers WHERE command_id = ${commandId}`,
       );
       return answer;
+    },
+    async erasedThrough() {
+      const [row] = await patiently(
+        () => sql<{ through: Position }[]>`SELECT through FROM vault.erasures`,
+      );
+      return row?.through ?? logStart;
+    },
+    async keysAfter(personId, limit) {
+      const rows = await patiently(
+        () => sql<WrappedKey[]>`
+          SELECT ${wrappedKey} FROM vault.persons WHERE id > ${personId} ORDER BY id LIMIT ${limit}`,
+      );
+      return [...rows];
+    },
+    async secrets() {
+      const rows = await patiently(
+        () => sql<{ name: string; wrapped: string }[]>`
+          SELECT name, wrapped FROM vault.secrets ORDER BY name`,
+      );
+      return [...rows];
     },
   };
 }

@@ -5,17 +5,26 @@ import type {
   KeptAnswer,
   NewPerson,
   PasswordChange,
+  Rewrap,
   Rotation,
   RotationOutcome,
   Session,
   Vault,
   Verified,
 } from '../../kernel/vault.ts';
+import type { Position } from '../../kernel/stream.ts';
 import { type Client, patiently } from './connection.ts';
 import { createVaultReader } from './vault-reader.ts';
 
 export function createVault(sql: Client): Vault {
-  return { ...createVaultReader(sql), ...persons(sql), ...sessions(sql), ...keeping(sql) };
+  return {
+    ...createVaultReader(sql),
+    ...persons(sql),
+    ...sessions(sql),
+    ...keeping(sql),
+    ...erasing(sql),
+    ...rewrapping(sql),
+  };
 }
 
 function persons(sql: Client) {
@@ -56,29 +65,41 @@ function persons(sql: Client) {
           RETURNING id`;
         return ended.map(({ id }) => id);
       }),
+    async strengthenPassword(change: Parameters<Vault['strengthenPassword']>[0]) {
+      await sql`
+        UPDATE vault.credentials SET password_hash = ${change.passwordHash}
+        WHERE person_id = ${change.personId} AND password_hash = ${change.verifiedHash}`;
+    },
   };
 }
 
 function sessions(sql: Client) {
   return {
     async startSession(session: Session & Verified): Promise<boolean> {
-      const { id, personId, refreshHash, startedAt, expiresAt, verifiedHash } = session;
+      const { id, personId, refreshHash, startedAt, expiresAt, endsAt, device } = session;
+      const { verifiedHash } = session;
       const { count } = await sql`
-        INSERT INTO vault.sessions (id, person_id, refresh_hash, started_at, expires_at)
-        SELECT ${id}, person_id, ${refreshHash}, ${startedAt}, ${expiresAt}
+        INSERT INTO vault.sessions
+          (id, person_id, refresh_hash, started_at, expires_at, ends_at, device)
+        SELECT ${id}, person_id, ${refreshHash}, ${startedAt}, ${expiresAt}, ${endsAt}, ${device}
         FROM vault.credentials
         WHERE person_id = ${personId} AND password_hash = ${verifiedHash}
         FOR SHARE`;
       return count > 0;
     },
     async rotateSession(rotation: Rotation): Promise<RotationOutcome> {
-      const { id, refreshHash, nextHash, at, expiresAt } = rotation;
-      const [rotated] = await sql<{ personId: string }[]>`
-        UPDATE vault.sessions SET refresh_hash = ${nextHash}, expires_at = ${expiresAt}
-        WHERE id = ${id} AND refresh_hash = ${refreshHash}
-          AND ended_at IS NULL AND expires_at >= ${at}
-        RETURNING person_id AS "personId"`;
-      if (rotated) return { outcome: 'rotated', personId: rotated.personId };
+      const { id, refreshHash, nextHash, at, expiresAt, graceFrom } = rotation;
+      // Within the grace the token before becomes what it was: the last to be exchanged, and since then.
+      const [rotated] = await sql<{ personId: string; expiresAt: string }[]>`
+        UPDATE vault.sessions SET
+          rotated_at = CASE WHEN refresh_hash = ${refreshHash} THEN ${at} ELSE rotated_at END,
+          refresh_hash = ${nextHash}, previous_hash = ${refreshHash},
+          expires_at = least(${expiresAt} COLLATE "C", ends_at)
+        WHERE id = ${id} AND ended_at IS NULL AND expires_at >= ${at}
+          AND (refresh_hash = ${refreshHash}
+            OR (previous_hash = ${refreshHash} AND rotated_at >= ${graceFrom}))
+        RETURNING person_id AS "personId", expires_at AS "expiresAt"`;
+      if (rotated) return { outcome: 'rotated', ...rotated };
       const [reused] = await sql<{ personId: string }[]>`
         UPDATE vault.sessions SET ended_at = ${at}, was_reused = true
         WHERE id = ${id} AND refresh_hash <> ${refreshHash}
@@ -92,6 +113,12 @@ function sessions(sql: Client) {
           UPDATE vault.sessions SET ended_at = ${at} WHERE id = ${id} AND ended_at IS NULL`,
       );
     },
+    async endSessionOf(personId: string, id: string, at: string): Promise<boolean> {
+      const { count } = await sql`
+        UPDATE vault.sessions SET ended_at = ${at}
+        WHERE id = ${id} AND person_id = ${personId} AND ended_at IS NULL AND expires_at >= ${at}`;
+      return count > 0;
+    },
   };
 }
 
@@ -100,8 +127,10 @@ function keeping(sql: Client) {
     async keepAnswer({ commandId, personId, requestDigest, sealed, expiresAt }: KeptAnswer) {
       await patiently(
         () => sql`
+          WITH person AS (SELECT id FROM vault.persons WHERE id = ${personId} FOR KEY SHARE)
           INSERT INTO vault.answers (command_id, person_id, request_digest, sealed, expires_at)
-          VALUES (${commandId}, ${personId}, ${requestDigest}, ${sealed}, ${expiresAt})
+          SELECT ${commandId}, ${personId}, ${requestDigest}, ${sealed}, ${expiresAt}
+          WHERE ${personId}::text IS NULL OR EXISTS (SELECT FROM person)
           ON CONFLICT (command_id) DO NOTHING`,
       );
     },
@@ -120,6 +149,43 @@ function keeping(sql: Client) {
       await sql`DELETE FROM vault.answers WHERE expires_at < ${now}`;
       await sql`DELETE FROM vault.sessions WHERE expires_at < ${now}`;
       await sql`DELETE FROM vault.tickets WHERE expires_at < ${now}`;
+    },
+  };
+}
+
+function erasing(sql: Client) {
+  return {
+    async setErasedThrough(position: Position) {
+      await sql`
+        INSERT INTO vault.erasures (id, through) VALUES (1, ${position})
+        ON CONFLICT (id) DO UPDATE SET through = excluded.through`;
+    },
+    /** Nothing here to overwrite files with: docs/decisions/0017. */
+    async scrub() {},
+  };
+}
+
+function rewrapping(sql: Client) {
+  const columns = (rewraps: readonly Rewrap[]) =>
+    [
+      rewraps.map(({ id }) => id),
+      rewraps.map(({ from }) => from),
+      rewraps.map(({ to }) => to),
+    ] as const;
+  return {
+    async rewrapKeys(rewraps: readonly Rewrap[]) {
+      const [ids, froms, tos] = columns(rewraps);
+      await sql`
+        UPDATE vault.persons SET wrapped_key = given.later
+        FROM unnest(${ids}::text[], ${froms}::text[], ${tos}::text[]) AS given(id, before, later)
+        WHERE persons.id = given.id AND wrapped_key = given.before`;
+    },
+    async rewrapSecrets(rewraps: readonly Rewrap[]) {
+      const [names, froms, tos] = columns(rewraps);
+      await sql`
+        UPDATE vault.secrets SET wrapped = given.later
+        FROM unnest(${names}::text[], ${froms}::text[], ${tos}::text[]) AS given(name, before, later)
+        WHERE secrets.name = given.name AND wrapped = given.before`;
     },
   };
 }

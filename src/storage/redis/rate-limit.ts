@@ -10,8 +10,8 @@ export type SharedCount = {
 };
 
 export type SharedCounts = {
-  /** Counts `by` more; undefined while Redis is away. */
-  readonly add: (key: string, by: 1 | -1) => Promise<SharedCount | undefined>;
+  /** Counts `by` more, with 0 none; undefined while Redis is away. */
+  readonly add: (key: string, by: 1 | 0 | -1) => Promise<SharedCount | undefined>;
   readonly forget: (key: string) => Promise<void>;
 };
 

@@ -21,6 +21,7 @@ serveRequests({
   },
   checkpoint: () => stores!.log.run('PRAGMA wal_checkpoint(PASSIVE)'),
   vault: (operations: readonly VaultOperation[]) => stores!.vault.run(operations),
+  scrub: () => stores!.vault.scrub(),
   close: () => {
     if (stores) {
       closeWriter(stores.log);

@@ -21,16 +21,23 @@ export class DataDirectoryInUse extends Error {
  */
 export function takeWriterLock(directory: string): { readonly release: () => void } {
   const holderFile = join(directory, 'writer.pid');
-  const database = new Database(join(directory, 'writer.lock'), { create: true });
+  const lock = takeLock(join(directory, 'writer.lock'));
+  if (!lock) throw new DataDirectoryInUse(directory, holderIn(holderFile));
+  writeFileSync(holderFile, `${process.pid}\n`);
+  return lock;
+}
+
+/** Undefined when somebody else holds it. */
+export function takeLock(file: string): { readonly release: () => void } | undefined {
+  const database = new Database(file, { create: true });
   try {
     database.run('PRAGMA busy_timeout = 0');
     database.run('BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
     if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error;
-    throw new DataDirectoryInUse(directory, holderIn(holderFile));
+    return undefined;
   }
-  writeFileSync(holderFile, `${process.pid}\n`);
   return { release: () => database.close() };
 }
 

@@ -1,12 +1,14 @@
 // The read models of one file: rows, checkpoints and parked events, moved in one transaction.
 import { Database } from 'bun:sqlite';
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { Projection, RowChange } from '../../kernel/projection.ts';
 import {
   type BesideReadModel,
   type Checkpoint,
   CheckpointMoved,
+  erases,
   type ParkedEvent,
   type ProjectionBatch,
   type ReadModel,
@@ -15,7 +17,9 @@ import {
 import type { Position } from '../../kernel/stream.ts';
 import { migrationsFolder } from '../migrate.ts';
 import { closeWriter, migrateFile, openForWriting } from './connection.ts';
+import { removeFile, removeUnfinishedRebuilds } from './rebuild-files.ts';
 import { rowStatements } from './row-statements.ts';
+import { createScrub, type Scrub } from './scrub.ts';
 
 /**
  * Readers keep snapshots of up to 50 ms, so that an ordinary checkpoint may never find the WAL unused;
@@ -33,7 +37,12 @@ type CheckpointRow = Omit<Checkpoint, 'build'> & {
 
 export function openReadModel(file: string): ReadModel & { readonly close: () => void } {
   const database = openDisposable(file);
-  return { ...readModelOn(database), close: () => closeWriter(database) };
+  const scrub = createScrub(database, () => removeUnfinishedRebuilds(dirname(file)));
+  return {
+    ...readModelOn(database, scrub),
+    tidy: async () => scrub.run(),
+    close: () => closeWriter(database),
+  };
 }
 
 /** Rows that can be had again are not worth repairing: a damaged file gives way to an empty one. */
@@ -74,6 +83,7 @@ export function openReadModelBeside(
   let isOpen = true;
   const live = openForWriting(liveFile, 'relaxed');
   migrateFile(live, migrations);
+  live.run('PRAGMA secure_delete = ON');
   live.run('ATTACH ? AS beside', [file]);
   for (const projection of projections) forgetOtherVersion(live, projection);
   return {
@@ -174,7 +184,8 @@ function openBeside(file: string) {
     .all();
   for (const { name } of indexes) database.run(`DROP INDEX "${name}"`);
   const run = (sql: string) => void database.run(sql);
-  return { ...readModelOn(database), run, close: () => database.close() };
+  const rows = readModelOn(database, createScrub(database));
+  return { ...rows, run, close: () => database.close() };
 }
 
 function isIntact(file: string): boolean {
@@ -190,11 +201,6 @@ function isIntact(file: string): boolean {
   }
 }
 
-/** Removes a database file with its WAL. */
-export function removeFile(file: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
-}
-
 function replaceTable(live: Database, table: string) {
   live.run(`DELETE FROM main."${table}"`);
   live.run(`INSERT INTO main."${table}" SELECT * FROM beside."${table}" ORDER BY rowid`);
@@ -207,7 +213,7 @@ function replaceRows(live: Database, table: string, projection: string) {
   ]);
 }
 
-function readModelOn(database: Database): ReadModel {
+function readModelOn(database: Database, scrub: Pick<Scrub, 'need'>): ReadModel {
   const run = rowStatements(database);
   const checkpoints = database.query<CheckpointRow, []>('SELECT * FROM checkpoints');
   const parked = database.query<ParkedEvent, []>('SELECT * FROM parked_events ORDER BY position');
@@ -224,7 +230,8 @@ function readModelOn(database: Database): ReadModel {
   const unpark = database.query('DELETE FROM parked_events WHERE projection = ? AND position = ?');
   const nameBuild = database.query('UPDATE checkpoints SET build = ? WHERE projection = ?');
 
-  function applyBatch({ projection, from, to, build, steps, ...batch }: ProjectionBatch) {
+  function applyBatch(whole: ProjectionBatch) {
+    const { projection, from, to, build, steps, ...batch } = whole;
     if (advance.run(to, projection, from, build ?? null).changes !== 1)
       throw new CheckpointMoved(projection, from);
     for (const { position, changes } of steps) {
@@ -235,6 +242,7 @@ function readModelOn(database: Database): ReadModel {
         throw new UnappliableStep(projection, position, error.message);
       }
     }
+    if (erases(whole)) scrub.need();
     for (const one of batch.parked) {
       park.run(projection, one.position, one.stream, one.type, one.time, one.reason);
     }

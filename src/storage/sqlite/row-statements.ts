@@ -72,15 +72,21 @@ export function rowStatements(database: Database) {
           .delete(table)
           .where(matching(table, Object.keys(change.key)))
           .toSQL();
+      case 'erase': {
+        const { values, key } = change;
+        return describe(
+          values ? { kind: 'patch', table, key, values } : { kind: 'remove', table, key },
+        );
+      }
     }
   }
 
-  /** @throws NoSuchRow when a change other than an insert finds no row. */
+  /** @throws NoSuchRow when a change that is meant for one row finds none. */
   return function run(change: RowChange<SQLiteTable>): void {
     const { shape, values } = shapeOf(change);
     const statement = statementFor(change.table, shape, () => prepare(change));
     const { changes } = statement.run(values);
-    if (changes === 0) {
+    if (changes === 0 && change.kind !== 'erase') {
       const { table, ...sought } = change;
       throw new NoSuchRow(getTableConfig(table).name, 'key' in sought ? sought.key : sought.row);
     }
@@ -110,11 +116,21 @@ function shapeOf(change: RowChange): { readonly shape: string; readonly values: 
     values[`key_${name}`] = change.key[name];
     shape += ` ${name}`;
   }
-  const assigned =
-    change.kind === 'patch' ? change.values : change.kind === 'increment' ? change.by : {};
+  const assigned = assignedBy(change);
   for (const name in assigned) {
-    values[name] = (assigned as Values)[name];
+    values[name] = assigned[name];
     shape += `,${name}`;
   }
   return { shape, values };
+}
+
+function assignedBy(change: Exclude<RowChange, { kind: 'insert' }>): Values {
+  switch (change.kind) {
+    case 'increment':
+      return change.by;
+    case 'remove':
+      return {};
+    default:
+      return change.values ?? {};
+  }
 }

@@ -71,12 +71,18 @@ export async function openSqliteStorage(
       confirmPerson: (personId) => write('confirmPerson', personId),
       removePerson: (personId) => write('removePerson', personId),
       changePassword: (change) => write('changePassword', change),
+      strengthenPassword: (change) => write('strengthenPassword', change),
       startSession: (session) => write('startSession', session),
       rotateSession: (rotation) => write('rotateSession', rotation),
       endSession: (id, at) => write('endSession', id, at),
+      endSessionOf: (personId, id, at) => write('endSessionOf', personId, id, at),
       keepAnswer: (answer) => write('keepAnswer', answer),
       secret: (name, proposed) => write('secret', name, proposed),
       prune: (now) => write('prune', now),
+      setErasedThrough: (position) => write('setErasedThrough', position),
+      rewrapKeys: (rewraps) => write('rewrapKeys', rewraps),
+      rewrapSecrets: (rewraps) => write('rewrapSecrets', rewraps),
+      scrub: () => client.ask('scrub', null),
     },
     async close() {
       await operations.idle();

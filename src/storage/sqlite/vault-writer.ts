@@ -1,14 +1,11 @@
-// The writing half of the vault. Deleted rows are overwritten (`secure_delete`), since erasing a
-// person rests on their key being gone.
-import type { Vault } from '../../kernel/vault.ts';
+// The writing half of the vault. Deleted rows are overwritten, since erasing a person rests on their key
+// being gone.
+import type { Rewrap, Vault } from '../../kernel/vault.ts';
 import { toPlain } from '../worker-client.ts';
 import { closeWriter, migrateFile, openForWriting } from './connection.ts';
-
-type Synchronous<Port> = {
-  [Name in keyof Port]: Port[Name] extends (...args: infer Args) => Promise<infer Result>
-    ? (...args: Args) => Result
-    : never;
-};
+import { createScrub } from './scrub.ts';
+import type { Synchronous } from './synchronous.ts';
+import { sessionWrites } from './vault-sessions.ts';
 
 export type VaultWrites = Synchronous<
   Pick<
@@ -17,12 +14,17 @@ export type VaultWrites = Synchronous<
     | 'confirmPerson'
     | 'removePerson'
     | 'changePassword'
+    | 'strengthenPassword'
     | 'startSession'
     | 'rotateSession'
     | 'endSession'
+    | 'endSessionOf'
     | 'keepAnswer'
     | 'secret'
     | 'prune'
+    | 'setErasedThrough'
+    | 'rewrapKeys'
+    | 'rewrapSecrets'
   >
 >;
 
@@ -37,9 +39,9 @@ export type VaultResult =
 
 export function openVaultWriter(file: string, migrations: string) {
   const database = openForWriting(file, 'full');
-  database.run('PRAGMA secure_delete = ON');
+  const scrub = createScrub(database);
   migrateFile(database, migrations);
-  const writes = vaultWrites(database);
+  const writes = { ...vaultWrites(database, scrub.need), ...rewraps(database, scrub.need) };
   const inSavepoint = database.transaction(({ name, args }: VaultOperation): unknown =>
     (writes[name] as (...values: readonly unknown[]) => unknown)(...args),
   );
@@ -55,76 +57,61 @@ export function openVaultWriter(file: string, migrations: string) {
   );
   return {
     run: (operations: readonly VaultOperation[]) => run.immediate(operations),
+    scrub: scrub.run,
     close: () => closeWriter(database),
   };
 }
 
-function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
+type Database = ReturnType<typeof openForWriting>;
+type Rewraps = Pick<VaultWrites, 'rewrapKeys' | 'rewrapSecrets'>;
+
+/** @param needScrub What was deleted must be overwritten. */
+function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrites, keyof Rewraps> {
   const addPerson = database.query(
     'INSERT INTO persons (id, key_id, wrapped_key) VALUES (?, ?, ?)',
   );
   const setPassword = database.query(
     'INSERT OR REPLACE INTO credentials (person_id, password_hash, changed_at) VALUES (?, ?, ?)',
   );
+  const strengthen = database.query(
+    'UPDATE credentials SET password_hash = ? WHERE person_id = ? AND password_hash = ?',
+  );
   const password = database.query<{ hash: string }, [string]>(
     'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
   );
   const confirmPerson = database.query('UPDATE persons SET is_confirmed = 1 WHERE id = ?');
   const removePerson = database.query('DELETE FROM persons WHERE id = ?');
-  const startSession = database.query(
-    'INSERT INTO sessions (id, person_id, refresh_hash, started_at, expires_at) VALUES (?, ?, ?, ?, ?)',
-  );
-  const session = database.query<
-    { person_id: string; refresh_hash: string; expires_at: string; ended_at: string | null },
-    [string]
-  >('SELECT person_id, refresh_hash, expires_at, ended_at FROM sessions WHERE id = ?');
-  const rotate = database.query(
-    'UPDATE sessions SET refresh_hash = ?, expires_at = ? WHERE id = ?',
-  );
-  const endSession = database.query(
-    'UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL',
-  );
-  const endReused = database.query('UPDATE sessions SET ended_at = ?, was_reused = 1 WHERE id = ?');
   const endOthers = database.query<{ id: string }, [string, string, string]>(
     'UPDATE sessions SET ended_at = ? WHERE person_id = ? AND id <> ? AND ended_at IS NULL RETURNING id',
   );
   const keepAnswer = database.query(
-    'INSERT OR IGNORE INTO answers (command_id, person_id, request_digest, sealed, expires_at) VALUES (?, ?, ?, ?, ?)',
+    `INSERT OR IGNORE INTO answers (command_id, person_id, request_digest, sealed, expires_at)
+     SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?2 IS NULL OR EXISTS (SELECT 1 FROM persons WHERE id = ?2)`,
   );
   const addSecret = database.query('INSERT OR IGNORE INTO secrets (name, wrapped) VALUES (?, ?)');
   const secret = database.query<{ wrapped: string }, [string]>(
     'SELECT wrapped FROM secrets WHERE name = ?',
   );
+  const setErased = database.query('INSERT OR REPLACE INTO erasures (id, through) VALUES (1, ?)');
   const pruneAnswers = database.query('DELETE FROM answers WHERE expires_at < ?');
   const pruneSessions = database.query('DELETE FROM sessions WHERE expires_at < ?');
   return {
+    ...sessionWrites(database, (personId) => password.get(personId)?.hash),
     addPerson({ personId, keyId, wrappedKey, passwordHash, at }) {
       addPerson.run(personId, keyId, wrappedKey);
       setPassword.run(personId, passwordHash, at);
     },
     confirmPerson: (personId) => void confirmPerson.run(personId),
-    removePerson: (personId) => void removePerson.run(personId),
+    removePerson(personId) {
+      if (removePerson.run(personId).changes > 0) needScrub();
+    },
     changePassword({ personId, passwordHash, verifiedHash, at, keepSession }) {
       if (password.get(personId)?.hash !== verifiedHash) return undefined;
       setPassword.run(personId, passwordHash, at);
       return endOthers.all(at, personId, keepSession).map(({ id }) => id);
     },
-    startSession({ id, personId, refreshHash, startedAt, expiresAt, verifiedHash }) {
-      if (password.get(personId)?.hash !== verifiedHash) return false;
-      startSession.run(id, personId, refreshHash, startedAt, expiresAt);
-      return true;
-    },
-    rotateSession({ id, refreshHash, nextHash, at, expiresAt }) {
-      const found = session.get(id);
-      if (!found || found.ended_at !== null || found.expires_at < at) return { outcome: 'unknown' };
-      if (found.refresh_hash !== refreshHash) {
-        endReused.run(at, id);
-        return { outcome: 'reused', personId: found.person_id };
-      }
-      rotate.run(nextHash, expiresAt, id);
-      return { outcome: 'rotated', personId: found.person_id };
-    },
-    endSession: (id, at) => void endSession.run(at, id),
+    strengthenPassword: ({ personId, passwordHash, verifiedHash }) =>
+      void strengthen.run(passwordHash, personId, verifiedHash),
     keepAnswer: ({ commandId, personId, requestDigest, sealed, expiresAt }) =>
       void keepAnswer.run(commandId, personId, requestDigest, sealed, expiresAt),
     secret(name, proposed) {
@@ -135,5 +122,19 @@ function vaultWrites(database: ReturnType<typeof openForWriting>): VaultWrites {
       pruneAnswers.run(now);
       pruneSessions.run(now);
     },
+    setErasedThrough: (position) => void setErased.run(position),
+  };
+}
+
+function rewraps(database: Database, needScrub: () => void): Rewraps {
+  const key = database.query('UPDATE persons SET wrapped_key = ? WHERE id = ? AND wrapped_key = ?');
+  const secret = database.query('UPDATE secrets SET wrapped = ? WHERE name = ? AND wrapped = ?');
+  const runAll = (statement: typeof key, all: readonly Rewrap[]) => {
+    for (const { id, from, to } of all) statement.run(to, id, from);
+    if (all.length > 0) needScrub();
+  };
+  return {
+    rewrapKeys: (all) => runAll(key, all),
+    rewrapSecrets: (all) => runAll(secret, all),
   };
 }

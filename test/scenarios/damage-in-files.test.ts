@@ -6,7 +6,7 @@ import { runCommand } from '../../src/testing/command-line.ts';
 import { createLoad, drive, emptyRecord } from '../../src/testing/load.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { readLog } from '../../src/testing/rows.ts';
-import { spawnServer, temporaryDirectory } from '../../src/testing/server.ts';
+import { signUp, spawnServer, startServer, temporaryDirectory } from '../../src/testing/server.ts';
 
 setDefaultTimeout(60_000);
 
@@ -112,5 +112,38 @@ describe('a log that is gone', () => {
     for (const suffix of ['', '-wal', '-shm']) rmSync(fileOf(`log.db${suffix}`), { force: true });
     await expectRefusal(new RegExp(`^The log ends at position 0, but .+ applied ${head}: .+\\n$`));
     expect(existsSync(fileOf('read-model.db'))).toBe(true);
+  });
+});
+
+describe('a data directory', () => {
+  test('whose vault is gone is refused, and taken again once it is back', async () => {
+    const { path: directory, remove } = temporaryDirectory();
+    const server = await startServer({ directory });
+    await signUp(server.url);
+    await server.stop();
+    const vault = await Bun.file(join(directory, 'vault.db')).bytes();
+    rmSync(join(directory, 'vault.db'));
+    for (const _ of ['once', 'twice']) {
+      const refused = await startServer({ directory }).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ name: 'VaultMissing' });
+    }
+    writeFileSync(join(directory, 'vault.db'), vault);
+    await (await startServer({ directory })).stop();
+    remove();
+  });
+
+  test('whose read models are damaged gets them anew', async () => {
+    const { path: directory, remove } = temporaryDirectory();
+    const first = await startServer({ directory });
+    const ada = await signUp(first.url);
+    const mug = await ada.client.products.post({ name: 'Mug', price: 1, sku: 'MUG-1' });
+    await first.stop();
+    writeFileSync(join(directory, 'read-model.db'), crypto.getRandomValues(new Uint8Array(4_096)));
+    const second = await startServer({ directory });
+    const { readSide, edge } = second.application;
+    expect(await readSide.reached(2 as never, 5_000)).toBe(true);
+    expect(await edge.queries.products.byId(mug.data!.id)).toMatchObject({ name: 'Mug' });
+    await second.stop();
+    remove();
   });
 });

@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import type { Context } from 'elysia-rate-limit';
 import { openRedis, type RedisConnection } from '../storage/redis/connection.ts';
 import { createSharedCounts } from '../storage/redis/rate-limit.ts';
 import { startRedis, type TestRedis } from '../testing/redis.ts';
 import { until } from '../testing/until.ts';
-import { slidingWindow } from './rate-limit.ts';
+import { type SlidingWindow, slidingWindow } from './sliding-window.ts';
 
 const minute = 60_000;
 const patientMs = 10_000;
@@ -68,6 +67,13 @@ describe('the sliding window', () => {
     await window.decrement('nobody');
   });
 
+  test('is looked at without being counted', async () => {
+    const { window } = counting();
+    expect((await window.look('ada')).count).toBe(0);
+    await window.increment('ada');
+    for (const _ of ['once', 'twice']) expect((await window.look('ada')).count).toBe(1);
+  });
+
   test('forgets one key or all', async () => {
     const { window, count } = counting();
     for (const key of ['ada', 'bob']) await count(10, key);
@@ -81,7 +87,7 @@ describe('the sliding window', () => {
 describe('a window of several nodes', () => {
   let server: TestRedis;
   let nodes: RedisConnection[];
-  let windows: Context[];
+  let windows: SlidingWindow[];
 
   beforeEach(async () => {
     server = await startRedis();
@@ -130,6 +136,12 @@ describe('a window of several nodes', () => {
     await server.flush();
     expect(await count(0)).toBe(6);
     expect(await count(1)).toBe(2);
+  });
+
+  test('is looked at without being counted', async () => {
+    for (const node of [0, 1]) await count(node);
+    for (const node of [0, 1, 0]) expect((await windows[node]!.look('ada')).count).toBe(2);
+    expect((await windows[0]!.look('bob')).count).toBe(0);
   });
 
   test('takes back and forgets for all', async () => {

@@ -1,0 +1,1 @@
+CREATE INDEX "messages_by_author" ON "read_model"."messages" USING btree ("author_id");
