@@ -123,7 +123,11 @@ function eventPages({ access, freshness, live }: Edge) {
       isAuthenticated: true,
       query: PageFilter,
       response: { 200: Events, ...problems(422, 503) },
-      detail: { summary: 'The events that you may see, oldest first' },
+      detail: {
+        summary: 'The events that you may see, oldest first',
+        description:
+          'The text of a message that has been withdrawn is `[withdrawn]`; admins see it as it was posted.',
+      },
     },
   );
 }
