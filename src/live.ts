@@ -42,8 +42,9 @@ export function createLive(parts: LiveParts) {
     }
   }
 
-  const open = entryOpener({
+  const { open, openOlder } = entryOpener({
     store,
+    log,
     nameOf,
     onBroken: ({ position }, err) =>
       logger.error({ position, err }, 'an event that nobody can follow was left out'),
@@ -52,6 +53,7 @@ export function createLive(parts: LiveParts) {
   const feed = createLiveFeed({
     log,
     open,
+    openOlder,
     endOfTurn,
     wakeUp,
     clock,
@@ -64,7 +66,7 @@ export function createLive(parts: LiveParts) {
     tickets,
     origins: config.corsOrigins,
     head: log.head,
-    read: pageReader(log, open, endOfTurn),
+    read: pageReader(log, openOlder, endOfTurn),
   };
   return { ...live, wakeUp, nameIfKnown };
 }

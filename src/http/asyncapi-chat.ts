@@ -30,7 +30,9 @@ export const chatMessages = {
       id: reference('Id'),
       from: reference('Id'),
       name: { type: 'string', description: 'What the author is called, or `[erased]`.' },
-      data: strictly({ text: { type: 'string', description: 'The text, or `[erased]`.' } }),
+      data: strictly({
+        text: { type: 'string', description: 'The text, `[withdrawn]`, or `[erased]`.' },
+      }),
       at: { type: 'integer', description: 'Milliseconds since 1970.' },
       position: reference('Position'),
     }),

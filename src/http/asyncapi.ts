@@ -24,7 +24,7 @@ const description = `What a Refold server sends while a connection stays open. R
 
 A message of a stream is one frame of server-sent events: \`id\` and \`event\` are given as its headers,
 \`data\` as its payload. Field values that identify a person are text, or \`[erased]\` once that person
-has been erased.`;
+has been erased. The text of a message that was withdrawn before it is sent is \`[withdrawn]\`.`;
 
 const eventsDescription = `One frame for each event that the caller may see: everybody sees those of products and
 messages, a person their own, admins all. No stream carries another person's e-mail address.

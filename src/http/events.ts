@@ -123,7 +123,11 @@ function eventPages({ access, freshness, live }: Edge) {
       isAuthenticated: true,
       query: PageFilter,
       response: { 200: Events, ...problems(422, 503) },
-      detail: { summary: 'The events that you may see, oldest first' },
+      detail: {
+        summary: 'The events that you may see, oldest first',
+        description:
+          'The text of a message that has been withdrawn is `[withdrawn]`; admins see it as it was posted.',
+      },
     },
   );
 }
@@ -230,8 +234,9 @@ function tooMany(set: { headers: Record<string, string | number> }) {
 function viewer(user: User, filter: Filter) {
   const { isWanted } = filterOf(filter);
   return (entry: LiveEntry): View | undefined => {
-    const audience = isWanted(entry) ? audienceOf(entry.event, user) : undefined;
-    return audience && eventView(entry.event, audience);
+    const event = user.role === 'admin' ? entry.recorded : entry.event;
+    const audience = isWanted(entry) ? audienceOf(event, user) : undefined;
+    return audience && eventView(event, audience);
   };
 }
 

@@ -17,23 +17,29 @@ afterEach(() => running?.stop());
 function feedOf({ isBroken = () => false }: { isBroken?: (event: StoredEvent) => boolean } = {}) {
   const log = createMemoryLog();
   const wakeUp = createWakeUp();
-  let failure: Error | undefined;
+  let lostUpTo = -1;
   let pagesRead = 0;
   const opened: number[] = [];
+  const openedAsOlder: number[] = [];
   let beforeOpened: (() => Promise<void>) | undefined;
+  async function open(page: readonly StoredEvent[]) {
+    opened.push(...page.map(({ position }) => position));
+    await beforeOpened?.();
+    return page.filter((event) => !isBroken(event));
+  }
   const feed = createLiveFeed<StoredEvent>({
     log: {
       ...log,
       async readAll(after, limit) {
         pagesRead += 1;
-        if (failure) throw failure;
+        if (after <= lostUpTo) throw new Error('the disk is gone');
         return log.readAll(after, limit);
       },
     },
-    async open(page) {
-      opened.push(...page.map(({ position }) => position));
-      await beforeOpened?.();
-      return page.filter((event) => !isBroken(event));
+    open,
+    openOlder(page) {
+      openedAsOlder.push(...page.map(({ position }) => position));
+      return open(page);
     },
     endOfTurn: () => new Promise((resolve) => setImmediate(resolve)),
     wakeUp,
@@ -47,13 +53,17 @@ function feedOf({ isBroken = () => false }: { isBroken?: (event: StoredEvent) =>
     pagesRead: () => pagesRead,
     /** Positions whose events were opened, each time. */
     opened,
+    openedAsOlder,
     /** Runs when a page has been read and before its entries are there. */
     holdOpening: (run: (() => Promise<void>) | undefined) => (beforeOpened = run),
-    failWith: (error: Error | undefined) => (failure = error),
+    /** Pages behind positions up to this one cannot be read any longer. */
+    losePages: (upTo: number) => (lostUpTo = upTo),
     async append(count: number) {
       await log.append([appendOf(write('a', count))]);
       wakeUp.signal();
     },
+    /** Nobody is woken, so that the feed does not know yet. */
+    appendSilently: () => log.append([appendOf(write('a', 1))]),
   };
 }
 
@@ -61,6 +71,7 @@ function feedOf({ isBroken = () => false }: { isBroken?: (event: StoredEvent) =>
 function follow(feed: Feed, after: number, room = Number.POSITIVE_INFINITY) {
   const taken: number[] = [];
   const failures: unknown[] = [];
+  const failed = Promise.withResolvers<void>();
   let left = room;
   const waiting: { readonly position: number; readonly resolve: () => void }[] = [];
   const following: Following = feed.follow(
@@ -72,13 +83,17 @@ function follow(feed: Feed, after: number, room = Number.POSITIVE_INFINITY) {
         for (const { position, resolve } of waiting) if ((taken.at(-1) ?? 0) >= position) resolve();
         return now.length;
       },
-      onFailure: (error) => failures.push(error),
+      onFailure(error) {
+        failures.push(error);
+        failed.resolve();
+      },
     },
     after as Position,
   );
   return {
     taken,
     failures,
+    failed: failed.promise,
     following,
     until: (position: number) =>
       (taken.at(-1) ?? 0) >= position
@@ -107,13 +122,15 @@ describe('a follower', () => {
   });
 
   test('from far behind the remembered entries comes up through pages of the log', async () => {
-    const { feed, append } = feedOf();
+    const { feed, append, openedAsOlder } = feedOf();
     await append(6_000);
     const [far, near] = [follow(feed, 0), follow(feed, 5_900)];
     await append(100);
     await Promise.all([far.until(6_100), near.until(6_100)]);
     expect(far.taken).toEqual(range(1, 6_100));
     expect(near.taken).toEqual(range(5_901, 6_100));
+    expect(openedAsOlder.slice(0, 5_000)).toEqual(range(1, 5_000));
+    expect(openedAsOlder.at(-1)).toBeLessThan(6_000);
   });
 
   test('far behind leaves everything else its turn between two pages', async () => {
@@ -140,6 +157,18 @@ describe('a follower', () => {
       expect(taken).toEqual(range(index * 10 + 1, 6_000));
     }
     expect(pagesRead()).toBeLessThan(70);
+  });
+
+  test('that comes is given what is remembered when the feed knows all that there was before it came', async () => {
+    const { feed, append, appendSilently } = feedOf();
+    const there = follow(feed, 0);
+    await append(1);
+    await there.until(1);
+    await appendSilently();
+    const newcomer = follow(feed, 0);
+    expect(newcomer.taken).toEqual([]);
+    await newcomer.until(1);
+    expect(there.taken).toEqual([1, 2]);
   });
 
   test('that starts at the head gets what comes only', async () => {
@@ -188,14 +217,14 @@ describe('a follower', () => {
   });
 
   test('whose pages cannot be read is told, and followed no longer', async () => {
-    const { feed, append, failWith } = feedOf();
+    const { feed, append, losePages } = feedOf();
     await append(5_000);
     const near = follow(feed, 5_000);
     await append(1);
     await near.until(5_001);
-    failWith(new Error('the disk is gone'));
+    losePages(1_000);
     const far = follow(feed, 0);
-    while (far.failures.length === 0) await Promise.resolve();
+    await far.failed;
     expect(far.failures).toMatchObject([{ message: 'the disk is gone' }]);
     expect(feed.size()).toBe(1);
   });

@@ -28,6 +28,8 @@ export type LiveFeedParts<One extends Entry> = {
   readonly log: Pick<EventLog, 'readAll' | 'readBack' | 'head'>;
   /** Opens a page; an event that cannot be opened is left out. */
   readonly open: (page: readonly StoredEvent[]) => Promise<readonly One[]>;
+  /** Opens a page from behind the newest events: what came later may have changed what it shows. */
+  readonly openOlder: (page: readonly StoredEvent[]) => Promise<readonly One[]>;
   /** Resolves when everything else that waits for this thread has had its turn. */
   readonly endOfTurn: () => Promise<void>;
   readonly wakeUp: WakeUp;
@@ -39,6 +41,8 @@ type Cursor<One extends Entry> = {
   readonly follower: Follower<One>;
   /** Everything up to here has been taken, or was not for this follower. */
   position: Position;
+  /** Until the log has been read once more: what is remembered may be older than what it knows of. */
+  isNew: boolean;
   isReading: boolean;
   isFull: boolean;
   isStopped: boolean;
@@ -58,7 +62,7 @@ export type LiveFeed<One extends Entry> = ReturnType<typeof createLiveFeed<One>>
 
 export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   const { log, open, endOfTurn } = parts;
-  const catchUp = createCatchUp({ ...parts, advance: advanceFarCursor });
+  const catchUp = createCatchUp({ ...parts, open: parts.openOlder, advance: advanceFarCursor });
   const cursors = new Set<Cursor<One>>();
   /** The newest entries; `remembered.after` is the position before the first of them. */
   let remembered: Remembered<One> | undefined;
@@ -73,15 +77,24 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
       return false;
     }
     if (!remembered) await begin();
+    const arrived = [...cursors].filter(({ isNew }) => isNew);
     const page = await log.readAll(tail, pageSize);
-    if (page.length === 0) return false;
+    const isLast = page.length < pageSize;
+    if (isLast) for (const cursor of arrived) cursor.isNew = false;
+    if (page.length === 0) for (const cursor of arrived) moveOn(cursor);
+    else if (!(await handOn(page))) return true;
+    if (isLast) return false;
+    await endOfTurn();
+    return true;
+  }
+
+  /** Answers false if it was told to forget meanwhile: what was opened is to be opened anew. */
+  async function handOn(page: readonly StoredEvent[]): Promise<boolean> {
     const entries = await open(page);
-    if (!remembered) return true; // it was forgotten meanwhile: what was opened is to be opened anew
+    if (!remembered) return false;
     keepNewest(remembered, entries);
     tail = page.at(-1)!.position;
     for (const cursor of cursors) offer(cursor, entries);
-    if (page.length < pageSize) return false;
-    await endOfTurn();
     return true;
   }
 
@@ -97,26 +110,18 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
   /** New entries for a cursor that stood at the tail; one that did not finds them in its own time. */
   function offer(cursor: Cursor<One>, entries: readonly One[]) {
     const isNext = entries[0]?.position === cursor.position + 1;
-    if (isNext && !cursor.isReading && !cursor.isFull) give(cursor, entries, tail);
+    if (isNext && !isBusy(cursor)) give(cursor, entries, tail);
     else moveOn(cursor);
   }
 
   /** Gives what is remembered behind a cursor, or begins to read the log for it. */
   function moveOn(cursor: Cursor<One>): void {
-    if (cursor.isStopped || cursor.isReading || cursor.isFull) return;
+    if (isBusy(cursor)) return;
     if (!remembered || cursor.position >= tail) return;
     cursor.isReading = cursor.position < remembered.after;
     if (cursor.isReading) return catchUp.add(cursor);
     const { entries } = remembered;
     give(cursor, entries.slice(firstBehind(entries, cursor.position)), tail);
-  }
-
-  /** @param to Where the cursor stands if all is taken: the last entries of a page may have been left out. */
-  function give(cursor: Cursor<One>, entries: readonly One[], to: Position) {
-    const taken = cursor.follower.take(entries);
-    cursor.isFull = taken < entries.length;
-    if (taken === entries.length) cursor.position = to;
-    else if (taken > 0) cursor.position = entries[taken - 1]!.position;
   }
 
   /** Gives a page to a cursor that is far behind; answers whether it is to be given another. */
@@ -162,8 +167,7 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
     follow(follower: Follower<One>, after: Position): Following {
       const cursor = cursorOf(follower, after);
       cursors.add(cursor);
-      if (remembered) moveOn(cursor);
-      else parts.wakeUp.signal();
+      parts.wakeUp.signal();
       return {
         position: () => cursor.position,
         resume() {
@@ -177,7 +181,21 @@ export function createLiveFeed<One extends Entry>(parts: LiveFeedParts<One>) {
 }
 
 function cursorOf<One extends Entry>(follower: Follower<One>, position: Position): Cursor<One> {
-  return { follower, position, isReading: false, isFull: false, isStopped: false };
+  const state = { isNew: true, isReading: false, isFull: false, isStopped: false };
+  return { follower, position, ...state };
+}
+
+/** Whether it is not to be given anything now. */
+function isBusy<One extends Entry>(cursor: Cursor<One>): boolean {
+  return cursor.isNew || cursor.isReading || cursor.isFull || cursor.isStopped;
+}
+
+/** @param to Where the cursor stands if all is taken: the last entries of a page may have been left out. */
+function give<One extends Entry>(cursor: Cursor<One>, entries: readonly One[], to: Position) {
+  const taken = cursor.follower.take(entries);
+  cursor.isFull = taken < entries.length;
+  if (taken === entries.length) cursor.position = to;
+  else if (taken > 0) cursor.position = entries[taken - 1]!.position;
 }
 
 /** What was newest before anybody followed: whoever comes back has missed little. */

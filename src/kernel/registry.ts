@@ -35,6 +35,11 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
   return {
     types: [...byType.keys()] as readonly string[],
     definitionOf: (type: string): AnyDefinition => definitionOf(type).definition,
+    /** Whether the stored text is what decoding and encoding it again would give. */
+    isReadAsStored({ type, schemaVersion }: StoredEvent): boolean {
+      const { definition } = definitionOf(type);
+      return definition.personalFields.length === 0 && schemaVersion === definition.schemaVersion;
+    },
 
     /** Checks an event against its schema, seals its personal fields and makes it JSON text. */
     async encode(

@@ -66,6 +66,25 @@ describe('a message', () => {
     await reader.leave();
   });
 
+  test('that has been withdrawn is caught up without its text, whoever was there meanwhile', async () => {
+    const room = newRoom();
+    const messages = ada.client.chat({ room }).messages;
+    const before = await messages.post({ text: 'before' });
+    const reader = join(room, bob);
+    await reader.opened;
+    const secret = await messages.post({ text: 'the secret' });
+    await reader.received('message', 1);
+    await messages({ id: secret.data!.id }).delete();
+    const late = join(room, bob, { after: before.data!.position - 1 });
+    await late.received('withdrawn', 1);
+    expect(late.of('message').map(({ data }) => data?.text)).toEqual(['before', '[withdrawn]']);
+    expect(JSON.stringify(late.frames)).not.toContain('secret');
+    expect(late.of('withdrawn')).toEqual([
+      { type: 'withdrawn', id: secret.data!.id, position: secret.data!.position + 1 },
+    ]);
+    await Promise.all([reader.leave(), late.leave()]);
+  });
+
   test('of one author comes in the order in which it was sent', async () => {
     const room = newRoom();
     const [author, reader] = [join(room, ada), join(room, bob)];

@@ -182,7 +182,7 @@ describe('what a stream shows', () => {
     await stream.received(3);
     expect(stream.events().map(({ type, data }) => [type, data['text']])).toEqual([
       ['ProductCreated', undefined],
-      ['MessagePosted', 'Hi'],
+      ['MessagePosted', '[withdrawn]'],
       ['MessageWithdrawn', undefined],
     ]);
     await stream.cut();
@@ -305,6 +305,35 @@ describe('a page of events', () => {
     await stream.received(data.length);
     expect(stream.events().slice(0, data.length) as unknown[]).toEqual(data);
     await stream.cut();
+  });
+
+  test('has no text of messages withdrawn since, nor has a stream that resumes; for admins it is history', async () => {
+    const messages = ada.client.chat({ room: newRoom() }).messages;
+    const watching = await follow();
+    const { data: secret } = await messages.post({ text: 'the secret' });
+    await watching.received(1);
+    expect(watching.events()[0]!.data).toMatchObject({ text: 'the secret' });
+    await messages({ id: secret!.id }).delete();
+    const after = secret!.position - 1;
+    const resumed = await follow({ after });
+    await resumed.received(2);
+    const { data: seen } = await page(`after=${after}`);
+    expect(resumed.events() as unknown[]).toEqual(seen);
+    expect(seen).toMatchObject([
+      { type: 'MessagePosted', data: { authorId: ada.user.id, text: '[withdrawn]' } },
+      { type: 'MessageWithdrawn' },
+    ]);
+    const { data: history } = await page(`after=${after}`, admin.accessToken);
+    expect(history[0]).toMatchObject({ data: { text: 'the secret' } });
+    await Promise.all([watching.cut(), resumed.cut()]);
+  });
+
+  test('has no such text either when nobody has followed the log meanwhile', async () => {
+    const messages = ada.client.chat({ room: newRoom() }).messages;
+    const { data: secret } = await messages.post({ text: 'the secret' });
+    await messages({ id: secret!.id }).delete();
+    const { data: seen } = await page(`after=${secret!.position - 1}`);
+    expect(seen).toMatchObject([{ data: { text: '[withdrawn]' } }, { type: 'MessageWithdrawn' }]);
   });
 
   test('can be filtered like a stream', async () => {
