@@ -49,4 +49,9 @@ describe('installing what is missing', () => {
     expect((await bootstrap()).exitCode).toBe(0);
     expect(has('node_modules/.bin/bun')).toBe(true);
   });
+
+  test('asks nothing of Node that the first 20 has not', async () => {
+    const text = await Bun.file(join(root, 'scripts/bootstrap.mjs')).text();
+    expect(text).not.toMatch(/import\.meta\.(?:dirname|filename|main)/);
+  });
 });
