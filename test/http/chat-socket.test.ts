@@ -205,7 +205,7 @@ describe('a member', () => {
     await eve.client.profile.patch({ name: 'Evelyn' });
     const second = join(room, eve);
     await watcher.until(() => namesIn(watcher).includes('Evelyn'));
-    expect(namesIn(watcher)).toEqual(['Ada Lovelace', 'Evelyn']);
+    expect(namesIn(watcher).toSorted()).toEqual(['Ada Lovelace', 'Evelyn']);
     await Promise.all([watcher, first, second].map(({ leave }) => leave()));
   });
 
