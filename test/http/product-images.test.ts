@@ -199,6 +199,10 @@ describe('the body of an image', () => {
     ['higher than 8,000 pixels', png(1, 8_001)],
     ['larger than 40 megapixels', png(8_000, 5_001)],
     ['JPEG of empty segments', emptySegments()],
+    [
+      'ICNS with an entry of no length',
+      new TextEncoder().encode('icns\0\0\0\x40ic07'.padEnd(64, '\0')),
+    ],
   ])('is refused if it is %s', async (_, bytes) => {
     const id = await create();
     await expectProblem(await attach(id, bytes), 422, 'VALIDATION_ERROR');
