@@ -243,6 +243,23 @@ describe('a header', () => {
     },
   );
 
+  test.each(['', '[::', 'a b', 'a/b?c=d'])(
+    'that names no host keeps nobody from a stream, nor lets anybody in: %j',
+    async (host) => {
+      const open = (token: string) =>
+        exchange(
+          server.url,
+          `HEAD /events/stream?token=${token} HTTP/1.1`,
+          `host: ${host}`,
+          'connection: close',
+          '',
+          '',
+        );
+      await open(ada.accessToken).then(({ status }) => expect(status).toBe(200));
+      await open('nobody').then(({ status }) => expect(status).toBe(401));
+    },
+  );
+
   test('cannot be split by what stands in another', async () => {
     const response = await ask('GET /profile', {
       headers: { 'x-request-id': 'a%0d%0aset-cookie: b=c' },
