@@ -5,18 +5,7 @@ import { type ProductEvent, productStream } from '../events/products.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
-import {
-  answer,
-  Id,
-  Name,
-  Position,
-  PositionOrTime,
-  Price,
-  Sku,
-  strict,
-  Time,
-  Version,
-} from './schemas.ts';
+import { answer, Id, Name, PathId, Position, PositionOrTime, Price, Sku, strict, Time, Version } from './schemas.ts';
 import { type ImageAddress, imageView, known, productView, ProductView } from './views.ts';
 
 export const refusals = {
@@ -32,7 +21,7 @@ const ProductPatch = Type.Object(
   { name: Type.Optional(Name), price: Type.Optional(Price) },
   { additionalProperties: false, minProperties: 1 },
 );
-export const ProductId = t.Object({ id: Id });
+export const ProductId = t.Object({ id: PathId });
 const AsOf = t.Object({ asOf: t.Optional(PositionOrTime) });
 const HistoryEntry = strict({
   position: Position,
