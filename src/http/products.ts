@@ -5,7 +5,19 @@ import { type ProductEvent, productStream } from '../events/products.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
-import { answer, Id, Name, PathId, Position, PositionOrTime, Price, Sku, strict, Time, Version } from './schemas.ts';
+import {
+  answer,
+  Id,
+  Name,
+  PathId,
+  Position,
+  PositionOrTime,
+  Price,
+  Sku,
+  strict,
+  Time,
+  Version,
+} from './schemas.ts';
 import { type ImageAddress, imageView, known, productView, ProductView } from './views.ts';
 
 export const refusals = {

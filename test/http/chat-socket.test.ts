@@ -140,6 +140,17 @@ describe('a message', () => {
     await Promise.all([other, ...members].map(({ leave }) => leave()));
   });
 
+  test('that is refused does not wait for one that is being stored, lest they pile up', async () => {
+    const member = join(newRoom(), await signUp(server.url));
+    await member.opened;
+    member.post('Hi', 'stored');
+    member.post('', 'refused');
+    await Promise.all([member.received('ack', 1), member.received('error', 1)]);
+    const refs = member.frames.flatMap(({ type, ref }) => (type === 'presence' ? [] : (ref ?? [])));
+    expect(refs).toEqual(['refused', 'stored']);
+    await member.leave();
+  });
+
   test('without a text counts for nothing: by it clients see that the connection lives', async () => {
     const member = join(newRoom(), await signUp(server.url));
     await member.opened;
@@ -205,7 +216,7 @@ describe('a member', () => {
     await eve.client.profile.patch({ name: 'Evelyn' });
     const second = join(room, eve);
     await watcher.until(() => namesIn(watcher).includes('Evelyn'));
-    expect(namesIn(watcher)).toEqual(['Ada Lovelace', 'Evelyn']);
+    expect(namesIn(watcher).toSorted()).toEqual(['Ada Lovelace', 'Evelyn']);
     await Promise.all([watcher, first, second].map(({ leave }) => leave()));
   });
 
