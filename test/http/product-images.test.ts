@@ -303,7 +303,8 @@ describe('the image of a product', () => {
       'content-length': String(png(3, 2).byteLength),
       'cache-control': 'private, max-age=31536000, immutable',
       'content-disposition': `inline; filename="${key}.png"`,
-      'content-security-policy': "default-src 'none'; sandbox",
+      'content-security-policy':
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
       'x-content-type-options': 'nosniff',
       etag: `"${key}"`,
     });
