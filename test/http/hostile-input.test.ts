@@ -195,6 +195,15 @@ describe('a password', () => {
       );
     }
   });
+
+  test('cannot become the address or the name of whoever changes it', async () => {
+    const { email, accessToken: token } = await signUp(server.url, { name: 'Ada Lovelace' });
+    for (const newPassword of [email, email.split('@')[0]!, 'ada lovelace1815']) {
+      const json = { currentPassword: testPassword, newPassword };
+      const response = await send(server.url, 'POST /profile/password', { token, json });
+      await expectProblem(response, 422, 'VALIDATION_ERROR');
+    }
+  });
 });
 
 describe('an address in the path', () => {
