@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 
 const year = 365 * 24 * 60 * 60;
 /** As a policy: nothing is loaded, run or sent, and no page may show it within itself. */
-export const nothing = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+export const nothing =
+  "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 export function protectiveHeaders(isProduction: boolean): Record<string, string> {
   return {

@@ -64,7 +64,7 @@ export function profileHttp(edge: Edge) {
         if (await isCommonPassword(body.newPassword, ...guesses))
           return status(422, commonPassword(set, '/newPassword'));
         return once(
-          { request, set, body, callerId: user.id },
+          { request, set, body, hasPassword: true, callerId: user.id },
           () => user.id,
           async (repeatable) => {
             const hash = await edge.passwordHashOf(user.id);
