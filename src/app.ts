@@ -121,7 +121,7 @@ export async function createApplication(config: Config, logger: Logger) {
     ...accounts,
     passwordHashOf: vault.passwordHashOf,
     freshness,
-    once: createOnce({ vault, keyring, digest, clock }),
+    once: createOnce({ ...accounts, vault, keyring, digest, clock }),
     presence: shared.presence,
     nameOf: live.nameIfKnown,
     isProduction: config.isProduction,

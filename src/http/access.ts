@@ -6,6 +6,7 @@ import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Caller } from '../commands/caller.ts';
 import type { Role } from '../events/users.ts';
+import { queryOf } from './paths.ts';
 import { problem, problems, type Set } from './problem.ts';
 import type { Tickets } from '../auth/tickets.ts';
 import type { Claims, Tokens } from './tokens.ts';
@@ -63,7 +64,7 @@ export function createAccess(parts: AccessParts) {
   /** By header where one can be set; else by a ticket or an access token in the address, or a subprotocol. */
   async function identifyFollower(request: Request): Promise<User | undefined> {
     if (request.headers.has('authorization')) return identify(request);
-    const token = subprotocolToken(request) ?? new URL(request.url).searchParams.get('token');
+    const token = subprotocolToken(request) ?? queryOf(request).get('token');
     if (!token) return undefined;
     const ticketed = await tickets.use(token);
     if (ticketed) return mayGoOn(ticketed) ? ticketed : undefined;

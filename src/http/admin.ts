@@ -6,7 +6,7 @@ import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts
 import { type JobControl, jobsHttp } from './jobs.ts';
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems } from './problem.ts';
-import { answer, Id, Position, strict, Time } from './schemas.ts';
+import { answer, PathId, Position, strict, Time } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
 export const refusals = {
@@ -100,7 +100,7 @@ function users(edge: Edge) {
       },
       {
         requireRole: 'admin',
-        params: t.Object({ id: Id }),
+        params: t.Object({ id: PathId }),
         body: strict({ role: Role }),
         response: { 200: UserView, ...problems(404, 409, 412, 422, 429, 503) },
         detail: { summary: "Change a user's role" },
