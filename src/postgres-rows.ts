@@ -6,7 +6,7 @@ import { erases, type ReadModel } from './kernel/read-model.ts';
 import { readModelSchema as schema, twinOf } from './projections/twins.ts';
 import { postgresReads } from './queries/engines.ts';
 import { createQueries, type Queries } from './queries/index.ts';
-import { openClient, patiently } from './storage/postgres/connection.ts';
+import { openClient, patiently, repeatedly } from './storage/postgres/connection.ts';
 import { migrateReadModel } from './storage/postgres/migrate-read-model.ts';
 import {
   openReadModelClient,
@@ -55,7 +55,7 @@ type Query = (...given: never[]) => Promise<unknown>;
 
 /** @throws StoreTooNew */
 export const migratePostgresRows = (url: string): Promise<void> =>
-  patiently(() => migrateReadModel(url, schema));
+  repeatedly(() => migrateReadModel(url, schema));
 
 /**
  * Migrates the read models and opens them for a projector.
@@ -96,7 +96,8 @@ export async function openPostgresRebuild(
   projections: readonly Projection[],
 ): Promise<PostgresBeside> {
   await migratePostgresRows(url);
-  const sql = openReadModelClient(url);
+  // One transaction of it does nothing but hold a lock, all the while.
+  const sql = openReadModelClient(url, 0);
   try {
     const beside = await openPostgresReadModelBeside({ sql, ...tables }, projections);
     const close = async () => {

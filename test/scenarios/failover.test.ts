@@ -1,8 +1,9 @@
-// A node that is killed is followed by another.
+// A node that is killed, or falls asleep, is followed by another.
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
+import postgres from 'postgres';
 import { startNodes } from '../../src/testing/chaos.ts';
 import { signUp } from '../../src/testing/server.ts';
-import { newSku, send } from '../http/requests.ts';
+import { eventually, newSku, send } from '../http/requests.ts';
 
 setDefaultTimeout(60_000);
 
@@ -15,17 +16,24 @@ afterAll(async () => {
   await fleet.database.drop();
 });
 
+async function userOf(url: string) {
+  const { accessToken: token } = await signUp(url);
+  return {
+    async create() {
+      const json = { name: 'Mug', price: 1, sku: newSku() };
+      const made = await send(url, 'POST /products', { token, json });
+      expect(made.status).toBe(201);
+      return ((await made.json()) as { id: string }).id;
+    },
+    read: async (id: string, from = url) =>
+      (await send(from, `GET /products/${id}`, { token })).status,
+  };
+}
+
 test('the node that keeps the rows is killed: another keeps them within three seconds', async () => {
   await fleet.add(); // the first has every lease by now
   const [, url = ''] = fleet.urls();
-  const { accessToken: token } = await signUp(url);
-  const create = async () => {
-    const json = { name: 'Mug', price: 1, sku: newSku() };
-    const made = await send(url, 'POST /products', { token, json });
-    expect(made.status).toBe(201);
-    return ((await made.json()) as { id: string }).id;
-  };
-  const read = async (id: string) => (await send(url, `GET /products/${id}`, { token })).status;
+  const { create, read } = await userOf(url);
   expect(await read(await create())).toBe(200);
 
   await fleet.kill(0);
@@ -33,4 +41,48 @@ test('the node that keeps the rows is killed: another keeps them within three se
   const id = await create();
   while ((await read(id)) !== 200);
   expect(performance.now() - from).toBeLessThan(failoverMsMax);
+});
+
+test('it falls asleep in the middle of a commit: another keeps the rows, beside it when it wakes', async () => {
+  const { database, sql } = fleet;
+  const [, owner = ''] = fleet.urls();
+  await fleet.add();
+  const [, , url = ''] = fleet.urls();
+  const { create, read } = await userOf(url);
+  expect(await read(await create())).toBe(200);
+
+  // Somebody holds a table, so that the commit has begun when its node falls asleep.
+  const stranger = postgres(database.url, { max: 1, onnotice() {} });
+  const letGo = Promise.withResolvers<void>();
+  const isHeld = Promise.withResolvers<void>();
+  const holding = stranger.begin(async (transaction) => {
+    await transaction`LOCK TABLE read_model.products IN SHARE MODE`;
+    isHeld.resolve();
+    await letGo.promise;
+  });
+  await isHeld.promise;
+  const id = await create();
+  const waiting = () => sql`
+    SELECT FROM pg_stat_activity WHERE datname = current_database()
+      AND wait_event_type = 'Lock' AND application_name = 'refold read models'`;
+  await eventually(waiting, ({ length }) => length > 0);
+  fleet.sleep(1);
+  letGo.resolve();
+  await holding;
+  await stranger.end();
+  await eventually(
+    () => read(id),
+    (status) => status === 200,
+  );
+
+  fleet.wake(1);
+  const later = await create();
+  await eventually(
+    () => read(later, owner),
+    (status) => status === 200,
+  );
+  await eventually(
+    () => send(owner, 'GET /ready'),
+    ({ status }) => status === 200,
+  );
 });

@@ -8,13 +8,20 @@ import type { Position } from '../../kernel/stream.ts';
 import { RebuildRunning } from '../rebuild-running.ts';
 import { sha256 } from '../sha256.ts';
 import type { Client } from './connection.ts';
-import { type PostgresReadModelParts, postgresReadModel, type Transaction } from './read-model.ts';
+import {
+  asleepMsMax,
+  type PostgresReadModelParts,
+  postgresReadModel,
+  type Transaction,
+} from './read-model.ts';
 import { rowTables } from './row-tables.ts';
 
 /** Readers wait no longer than this behind a swap that itself waits for a reader that takes its time. */
 const lockMsMax = 100;
 const lockAttemptsMax = 100;
 const lockPauseMs = 100;
+/** The last events before a swap, for which all others wait, take no longer than this. */
+const catchUpMsMax = 30_000;
 
 const ownTables = ['checkpoints', 'parked_events'];
 
@@ -61,10 +68,12 @@ export async function openPostgresReadModelBeside(
       const moved = chosen.flatMap((one) => one.tables.map((table) => tableOf(table).name));
       for (const table of moved) await finish(sql, { from: schema, to: place.schema, table });
       await sql.begin(async (transaction) => {
+        await wakefulFor(transaction, catchUpMsMax);
         const live = await transaction<{ position: Position }[]>`
           SELECT position FROM ${sql(`${schema}.checkpoints`)}
           WHERE projection IN ${sql(names)} ORDER BY projection FOR UPDATE`;
         await catchUp(Math.max(0, ...live.map(({ position }) => position)) as Position);
+        await wakefulFor(transaction, asleepMsMax);
         await lockTables(transaction, schema, moved);
         for (const table of moved) {
           await transaction.unsafe(`DROP TABLE "${schema}"."${table}"`);
@@ -81,6 +90,10 @@ export async function openPostgresReadModelBeside(
     close: release,
   };
 }
+
+/** Lets go of what a swap has locked when this process falls asleep over it: nobody moves rows meanwhile. */
+const wakefulFor = (transaction: Transaction, ms: number) =>
+  transaction.unsafe(`SET LOCAL idle_in_transaction_session_timeout = '${ms}ms'`);
 
 /**
  * A lock that ends with its connection, held by a transaction that does nothing else.
