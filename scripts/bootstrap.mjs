@@ -1,16 +1,18 @@
 // Runs before every script, on a machine with nothing but Node or nothing but Bun: installs what
-// bun.lock names, unless that is what the last install here has left.
+// bun.lock names and `patches` mend, unless that is what the last install here has left.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 const stamp = join(root, 'node_modules', '.installed-lock');
 const bunVersion = JSON.parse(read('package.json')).devDependencies.bun;
+const patches = readdirSync(join(root, 'patches')).toSorted();
 const wanted = createHash('sha256')
-  .update(read('package.json'))
-  .update(read('bun.lock'))
+  .update(
+    ['package.json', 'bun.lock', ...patches.map((name) => `patches/${name}`)].map(read).join(),
+  )
   .digest('hex');
 
 if (installed() !== wanted) {

@@ -5,6 +5,8 @@ const connectTimeoutSeconds = 5;
 /** The least time between two attempts; whoever waits for longer repeats what has failed. */
 const reconnectSeconds = 0.05;
 const statementTimeoutMs = 20_000;
+/** Longer than a statement may take: the connection is dead without a word, and another takes its place. */
+const silentSeconds = 22;
 /** A table that is locked for longer is an operator's; whoever waits for it keeps a connection from all others. */
 const lockTimeoutMs = 3_000;
 const idleInTransactionMs = 10_000;
@@ -26,14 +28,17 @@ function arrayText(values: readonly (string | number | null)[]): string {
 
 export type Client = ReturnType<typeof openClient>;
 
+type ClientOptions = Pick<Options<{}>, 'max' | 'connection' | 'answer_timeout'>;
+
 /**
  * A pool of connections, opened when they are needed; 64-bit integers are numbers. It does not ask for the
  * types of the database, which would be a round trip more at each connection that can be cut: so arrays
  * are those above. Of postgres.js the `patches` of this repository mend what it does after a cut.
  */
-export function openClient(url: string, options: Pick<Options<{}>, 'max' | 'connection'>) {
+export function openClient(url: string, options: ClientOptions) {
   return postgres(url, {
     connect_timeout: connectTimeoutSeconds,
+    answer_timeout: options.connection?.statement_timeout === 0 ? null : silentSeconds,
     backoff: () => reconnectSeconds,
     onnotice() {},
     ...options,
@@ -60,6 +65,7 @@ const retriesMs = [20, 50, 100, 200, 400, 800, 1_600, 3_200];
 const unreachable = /^(?:ECONN\w+|08\w{3}|57P0[1-3]|53300)$/;
 const otherUnreachable = new Set([
   'CONNECTION_CLOSED',
+  'CONNECTION_SILENT',
   'CONNECTION_DESTROYED',
   'CONNECT_TIMEOUT',
   'EPIPE',
