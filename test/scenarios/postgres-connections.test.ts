@@ -5,7 +5,11 @@ import { chainStart, verifyChain } from '../../src/kernel/chain.ts';
 import type { Append, AppendOutcome, EventLog, StoredEvent } from '../../src/kernel/event-log.ts';
 import { groupCommit } from '../../src/kernel/group-commit.ts';
 import { logStart, type Position } from '../../src/kernel/stream.ts';
-import { DatabaseUnavailable, openClient, patiently } from '../../src/storage/postgres/connection.ts';
+import {
+  DatabaseUnavailable,
+  openClient,
+  patiently,
+} from '../../src/storage/postgres/connection.ts';
 import { createLogReader } from '../../src/storage/postgres/event-log.ts';
 import { createLogWriter } from '../../src/storage/postgres/log-writer.ts';
 import { openPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/storage.ts';
