@@ -144,6 +144,12 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
     rooms.leave(room, socket);
   }
 
+  async function hear(frame: string | Buffer): Promise<void> {
+    const isKnown = (await access.known()) ?? true;
+    if (!access.mayGoOn(user)) return connection.end('session-ended');
+    await post(parts, { socket, user, room, isKnown }, frame);
+  }
+
   return {
     open(opened) {
       socket = opened;
@@ -155,7 +161,7 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
     message(_, frame) {
       if (!access.mayGoOn(user)) return connection.end('session-ended');
       if (socket.getBufferedAmount() > waitingBytesMax) return connection.end('stalled');
-      posting = posting.then(() => post(parts, { socket, user, room }, frame));
+      posting = posting.then(() => hear(frame));
     },
     drain() {
       if (stalledSince === undefined || socket.getBufferedAmount() > waitingBytesMax / 2) return;
@@ -166,17 +172,24 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
   };
 }
 
-type Author = { readonly socket: Socket; readonly user: User; readonly room: string };
+type Author = {
+  readonly socket: Socket;
+  readonly user: User;
+  readonly room: string;
+  /** Whether they have not been signed out elsewhere. */
+  readonly isKnown: boolean;
+};
 
 async function post(
   { commands, freshness, newId, quota, refused }: Parts,
-  { socket, user, room }: Author,
+  { socket, user, room, isKnown }: Author,
   frame: string | Buffer,
 ): Promise<void> {
   const { text, ref } = parse(frame);
   const refuse = (code: string, message: string) =>
     void socket.send(JSON.stringify({ type: 'error', code, message, ref }));
   if (text === undefined) return refuse('VALIDATION_ERROR', 'Send { "text": …, "ref"?: … }.');
+  if (!isKnown) return refuse('UNAVAILABLE', 'The message was not stored. Try again soon.');
   if (!quota.take(user.id)) {
     refused('messages');
     return refuse('RATE_LIMITED', 'At most 20 messages in 10 seconds. Wait a little.');

@@ -3,12 +3,15 @@ import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import postgres from 'postgres';
 import { startNodes } from '../../src/testing/chaos.ts';
 import { signUp } from '../../src/testing/server.ts';
+import { openChat } from '../../src/testing/streams.ts';
+import { until } from '../../src/testing/until.ts';
 import { eventually, newSku, send } from '../http/requests.ts';
 
 setDefaultTimeout(60_000);
 
 /** What is promised: see docs/scaling.md. */
 const failoverMsMax = 3_000;
+const toCountEverywhereMs = 1_000;
 
 const fleet = await startNodes(1);
 afterAll(async () => {
@@ -85,4 +88,26 @@ test('it falls asleep in the middle of a commit: another keeps the rows, beside 
     () => send(owner, 'GET /ready'),
     ({ status }) => status === 200,
   );
+});
+
+test('it wakes up when somebody was signed out elsewhere: it lets them do nothing more', async () => {
+  const [, url = '', sleeper = ''] = fleet.urls();
+  const { accessToken: token } = await signUp(url);
+  const room = openChat(sleeper, { room: 'lobby', token });
+  expect(await room.opened).toBe(true);
+  expect((await send(sleeper, 'GET /profile', { token })).status).toBe(200);
+
+  fleet.sleep(2);
+  expect((await send(url, 'POST /auth/logout', { token })).status).toBe(204);
+  const signedOutAt = performance.now();
+  const json = { name: 'Late', price: 1, sku: newSku() };
+  const late = send(sleeper, 'POST /products', { token, json });
+  room.post('Late');
+  await until(() => performance.now() - signedOutAt > toCountEverywhereMs);
+  fleet.wake(2);
+  expect((await late).status).toBe(401);
+  expect(await room.closed).toMatchObject({ code: 4401 });
+  const [posted] =
+    await fleet.sql`SELECT count(*)::int FROM log.events WHERE type = 'MessagePosted'`;
+  expect(posted).toEqual({ count: 0 });
 });

@@ -222,7 +222,9 @@ test(`three nodes for ${seconds} seconds`, async () => {
     `three nodes: ${record.acknowledged.length} acknowledged, ${record.refused.length} refused, ` +
       `${record.unknown.length} unknown, ${mentions.size} mentions, ${kills} kills, ${sleeps} sleeps, ${cuts} cuts\n`,
   );
-  expect(Math.min(kills + sleeps, cuts, record.acknowledged.length, mentions.size)).toBeGreaterThan(0);
+  expect(Math.min(kills + sleeps, cuts, record.acknowledged.length, mentions.size)).toBeGreaterThan(
+    0,
+  );
   expect(await fleet.stop()).toEqual([0, 0, 0]);
 });
 
