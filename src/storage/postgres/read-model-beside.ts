@@ -45,7 +45,7 @@ export async function openPostgresReadModelBeside(
   const names = projections.map(({ name }) => name).toSorted();
   const tables = projections.flatMap((one) => one.tables.map((table) => tableOf(table).name));
   const place = placeOf(schema, projections);
-  const release = await lockFor(sql, place.family);
+  const release = await lockFor(sql, [place.family, ...names.map((name) => `${schema} ${name}`)]);
   if (!release) throw new RebuildRunning(names);
   try {
     await prepare(sql, schema, place, [...tables, ...ownTables]);
@@ -96,14 +96,19 @@ const wakefulFor = (transaction: Transaction, ms: number) =>
   transaction.unsafe(`SET LOCAL idle_in_transaction_session_timeout = '${ms}ms'`);
 
 /**
- * A lock that ends with its connection, held by a transaction that does nothing else.
- * @returns How to release it; undefined when somebody else has it.
+ * Locks that end with their connection, held by a transaction that does nothing else: for the place, and for each
+ * projection, since a swap takes away the tables that another one copies.
+ * @returns How to release them; undefined when somebody else has one.
  */
-async function lockFor(sql: Client, family: string): Promise<(() => Promise<void>) | undefined> {
+async function lockFor(
+  sql: Client,
+  named: readonly string[],
+): Promise<(() => Promise<void>) | undefined> {
   const released = Promise.withResolvers<void>();
   const taken = Promise.withResolvers<boolean>();
   const holding = sql.begin(async (transaction) => {
-    const isFree = await tryLock(transaction, family);
+    let isFree = true;
+    for (const name of named) isFree &&= await tryLock(transaction, name);
     taken.resolve(isFree);
     if (isFree) await released.promise;
   });
@@ -115,9 +120,9 @@ async function lockFor(sql: Client, family: string): Promise<(() => Promise<void
   };
 }
 
-async function tryLock(transaction: Transaction, family: string): Promise<boolean> {
+async function tryLock(transaction: Transaction, name: string): Promise<boolean> {
   const [row] = await transaction<{ isFree: boolean }[]>`
-    SELECT pg_try_advisory_xact_lock(hashtextextended(${family}, 0)) AS "isFree"`;
+    SELECT pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) AS "isFree"`;
   return row!.isFree;
 }
 
