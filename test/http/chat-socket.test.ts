@@ -200,7 +200,9 @@ describe('a member', () => {
   test('who comes back under another name is shown by it to everybody', async () => {
     const room = newRoom();
     const eve = await signUp(server.url, { name: 'Eve' });
-    const [watcher, first] = [join(room, ada), join(room, eve)];
+    const watcher = join(room, ada);
+    await watcher.received('presence', 1);
+    const first = join(room, eve);
     await watcher.until(() => namesIn(watcher).includes('Eve'));
     await eve.client.profile.patch({ name: 'Evelyn' });
     const second = join(room, eve);

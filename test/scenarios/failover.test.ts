@@ -2,6 +2,7 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import postgres from 'postgres';
 import { startNodes } from '../../src/testing/chaos.ts';
+import { spawnCommand } from '../../src/testing/command-line.ts';
 import { signUp } from '../../src/testing/server.ts';
 import { openChat } from '../../src/testing/streams.ts';
 import { until } from '../../src/testing/until.ts';
@@ -18,6 +19,26 @@ afterAll(async () => {
   await fleet.stop();
   await fleet.database.drop();
 });
+
+/** Somebody reads or copies the table of products for as long as they like. */
+async function holdProducts(mode: 'SHARE' | 'ACCESS SHARE') {
+  const stranger = postgres(fleet.database.url, { max: 1, onnotice() {} });
+  const over = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const holding = stranger.begin(async (transaction) => {
+    await transaction.unsafe(`LOCK TABLE read_model.products IN ${mode} MODE`);
+    held.resolve();
+    await over.promise;
+  });
+  await held.promise;
+  return {
+    async letGo() {
+      over.resolve();
+      await holding;
+      await stranger.end();
+    },
+  };
+}
 
 async function userOf(url: string) {
   const { accessToken: token } = await signUp(url);
@@ -47,32 +68,21 @@ test('the node that keeps the rows is killed: another keeps them within three se
 });
 
 test('it falls asleep in the middle of a commit: another keeps the rows, beside it when it wakes', async () => {
-  const { database, sql } = fleet;
   const [, owner = ''] = fleet.urls();
   await fleet.add();
   const [, , url = ''] = fleet.urls();
   const { create, read } = await userOf(url);
   expect(await read(await create())).toBe(200);
 
-  // Somebody holds a table, so that the commit has begun when its node falls asleep.
-  const stranger = postgres(database.url, { max: 1, onnotice() {} });
-  const letGo = Promise.withResolvers<void>();
-  const isHeld = Promise.withResolvers<void>();
-  const holding = stranger.begin(async (transaction) => {
-    await transaction`LOCK TABLE read_model.products IN SHARE MODE`;
-    isHeld.resolve();
-    await letGo.promise;
-  });
-  await isHeld.promise;
+  // So that the commit has begun when its node falls asleep.
+  const { letGo } = await holdProducts('SHARE');
   const id = await create();
-  const waiting = () => sql`
+  const waiting = () => fleet.sql`
     SELECT FROM pg_stat_activity WHERE datname = current_database()
       AND wait_event_type = 'Lock' AND application_name = 'refold read models'`;
   await eventually(waiting, ({ length }) => length > 0);
   fleet.sleep(1);
-  letGo.resolve();
-  await holding;
-  await stranger.end();
+  await letGo();
   await eventually(
     () => read(id),
     (status) => status === 200,
@@ -90,7 +100,28 @@ test('it falls asleep in the middle of a commit: another keeps the rows, beside 
   );
 });
 
-test('it wakes up when somebody was signed out elsewhere: it lets them do nothing more', async () => {
+test('a rebuild falls asleep over its swap: rows go on, and it fails when it wakes', async () => {
+  const [, url = ''] = fleet.urls();
+  const { create, read } = await userOf(url);
+  const { letGo } = await holdProducts('ACCESS SHARE');
+  const environment = { DATABASE_URL: fleet.database.url, ...fleet.secrets };
+  const replay = await spawnCommand(['replay', 'products'], { directory: '.', environment });
+  const swapping = () => fleet.sql`
+    SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LOCK TABLE%'
+      AND wait_event_type = 'Lock'`;
+  await eventually(swapping, ({ length }) => length > 0);
+  replay.kill('SIGSTOP');
+  await letGo();
+  const id = await create();
+  await eventually(
+    () => read(id),
+    (status) => status === 200,
+  );
+  replay.kill('SIGCONT');
+  expect(await replay.exited).toBe(1);
+});
+
+test('a node wakes up when somebody was signed out elsewhere: it lets them do nothing more', async () => {
   const [, url = '', sleeper = ''] = fleet.urls();
   const { accessToken: token } = await signUp(url);
   const room = openChat(sleeper, { room: 'lobby', token });
