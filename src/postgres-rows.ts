@@ -14,6 +14,7 @@ import {
   type PostgresReadModelParts,
 } from './storage/postgres/read-model.ts';
 import {
+  areRebuildsToBeDropped,
   dropUnfinishedRebuilds,
   openPostgresReadModelBeside,
   type PostgresBeside,
@@ -70,17 +71,23 @@ export async function openPostgresReadModel(
   const sql = openReadModelClient(url);
   const parts = { sql, ...tables };
   const readModel = postgresReadModel(fence ? { ...parts, fence } : parts);
-  let haveCopies = false;
+  /** Undefined: whoever moved the rows before may have left some. */
+  let haveCopies: boolean | undefined;
   const removeCopies = async () => {
     haveCopies = !(await dropUnfinishedRebuilds(sql, schema));
   };
   return {
     ...readModel,
+    async begin(name, version) {
+      await readModel.begin(name, version);
+      haveCopies = undefined;
+    },
     async apply(batches) {
       if (batches.some(erases)) await removeCopies();
       await readModel.apply(batches);
     },
     async tidy() {
+      haveCopies ??= await areRebuildsToBeDropped(sql, schema);
       if (haveCopies) await removeCopies();
     },
     close: () => sql.end(),

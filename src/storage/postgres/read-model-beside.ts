@@ -126,22 +126,39 @@ async function tryLock(transaction: Transaction, name: string): Promise<boolean>
   return row!.isFree;
 }
 
+/** Of a rebuild that was running when somebody was erased: for whoever comes after this process. */
+const toBeDropped = 'holds somebody who is erased';
+
 /**
  * Removes what interrupted rebuilds have left: what it holds of a person who is erased would be found by nobody
  * else. Answers whether all of it is gone: a rebuild that is running is not, and meets the erasure itself.
  */
 export async function dropUnfinishedRebuilds(sql: Client, live: string): Promise<boolean> {
   let areGone = true;
-  for (const schema of await schemasBeginning(sql, `${live}_rebuild_`)) {
+  for (const schema of await schemasBeginning(sql, rebuildsOf(live))) {
     const family = schema.slice(0, schema.lastIndexOf('_'));
     await sql.begin(async (transaction) => {
       if (await tryLock(transaction, family))
         await transaction.unsafe(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
-      else areGone = false;
+      else {
+        areGone = false;
+        await transaction.unsafe(`COMMENT ON SCHEMA "${schema}" IS '${toBeDropped}'`);
+      }
     });
   }
   return areGone;
 }
+
+/** Whether a rebuild has been left to be dropped, by this process or by one that is gone. */
+export async function areRebuildsToBeDropped(sql: Client, live: string): Promise<boolean> {
+  const found = await sql`
+    SELECT FROM pg_namespace
+    WHERE starts_with(nspname, ${rebuildsOf(live)})
+      AND obj_description(oid, 'pg_namespace') = ${toBeDropped}`;
+  return found.length > 0;
+}
+
+const rebuildsOf = (live: string) => `${live}_rebuild_`;
 
 async function schemasBeginning(sql: Client, prefix: string): Promise<readonly string[]> {
   const found = await sql<{ name: string }[]>`
