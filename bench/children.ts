@@ -1,7 +1,7 @@
 import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { atTheEnd, temporaryDirectory } from './cleanup.ts';
-import type { FollowSpecification } from './follow-specification.ts';
+import type { FollowSpecification, HeldSpecification } from './follow-specification.ts';
 import type { LoadResult, LoadSpecification } from './load-specification.ts';
 import type { BenchOptions } from './options.ts';
 
@@ -12,7 +12,11 @@ export const repositoryRoot = join(benchRoot, '..');
 const readyTimeoutMs = 30_000;
 const stopTimeoutMs = 10_000;
 
-export type Server = { readonly port: number; readonly stop: () => Promise<void> };
+export type Server = {
+  readonly port: number;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+};
 
 type ServerDescription = {
   readonly name: string;
@@ -40,7 +44,7 @@ export async function startServer(
   const stop = () => end(child);
   atTheEnd(stop);
   await untilReady(name, port, child, errorFile);
-  return { port, stop };
+  return { port, pid: child.pid, stop };
 }
 
 export function load(
@@ -61,6 +65,36 @@ export function follow(
     command: [...onCore(1, options), process.execPath, join(benchRoot, 'follow.ts')],
     input: JSON.stringify({ ...specification, host }),
   });
+}
+
+type Holding = { readonly script: string; readonly specification: HeldSpecification };
+
+/** Opens streams in a process of their own; `leave` answers what each of them has received. */
+export async function hold({ script, specification }: Holding, options: BenchOptions) {
+  const opened = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<readonly number[]>();
+  const child = Bun.spawn([...onCore(1, options), process.execPath, script], {
+    cwd: repositoryRoot,
+    env: inherited(),
+    stdio: ['ignore', 'ignore', 'inherit'],
+    ipc: (message: 'open' | readonly number[]) =>
+      message === 'open' ? opened.resolve() : left.resolve(message),
+    onExit: () => {
+      const error = new Error('The process that holds the streams has ended.');
+      opened.reject(error);
+      left.reject(error);
+    },
+  });
+  left.promise.catch(() => {});
+  atTheEnd(() => end(child));
+  child.send(specification);
+  await opened.promise;
+  return {
+    leave() {
+      child.send('leave');
+      return left.promise;
+    },
+  };
 }
 
 /** Runs a peer that measures itself and prints its result as JSON. */

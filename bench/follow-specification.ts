@@ -17,3 +17,6 @@ export type FollowSpecification = {
   readonly batch: number;
   readonly seconds: number;
 };
+
+/** Those that are held open: told on the channel between the processes. */
+export type HeldSpecification = Omit<FollowSpecification, 'author' | 'batch' | 'seconds'>;

@@ -8,9 +8,13 @@ import { query } from './query.ts';
 import { replay } from './replay.ts';
 import { markdown } from './report.ts';
 import { cachedQuery, scale } from './scale.ts';
+import { soak } from './soak.ts';
 
-const benchmarks = { append, query, replay, sse, ws, scale, cache: cachedQuery };
+const benchmarks = { append, query, replay, sse, ws, scale, cache: cachedQuery, soak };
 type Name = keyof typeof benchmarks;
+
+/** Those that are measured against other packages. */
+const withPeers: readonly Name[] = ['append', 'query'];
 
 let interruption: Promise<void> | undefined;
 
@@ -29,7 +33,7 @@ async function main(args: readonly string[]) {
       console.log(help);
       return 0;
     }
-    await installPeers();
+    if (withPeers.some((name) => names.includes(name))) await installPeers();
     console.log(await describeMachine(options));
     for (const name of names as readonly Name[]) {
       console.log(`\n${markdown(await benchmarks[name](options))}`);

@@ -13,7 +13,7 @@ export class WrongArguments extends Error {
 
 export const help = `Usage: bun run bench [NAME…] [options]
 
-Names: append, query, replay, sse, ws, scale, cache (default: all of them)
+Names: append, query, replay, sse, ws, soak, scale, cache (default: all of them)
 
 Options:
   --rounds N    rounds in which every variant is measured once (default 5)

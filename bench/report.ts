@@ -30,7 +30,9 @@ export function markdown({ title, unit, measured, ratios, notes }: Report) {
   return [
     `## ${title}`,
     table(['variant', `${unit}/s, median`, 'min–max', 'p50 ms', 'p99 ms'], speeds),
-    table(['ratio', 'median', 'min–max', 'target', 'result'], compared),
+    ...(compared.length > 0
+      ? [table(['ratio', 'median', 'min–max', 'target', 'result'], compared)]
+      : []),
     notes.map((note) => `- ${note}`).join('\n'),
   ].join('\n\n');
 }

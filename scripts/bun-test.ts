@@ -1,5 +1,5 @@
 // One run of Bun's test runner, and what came of it.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { root } from './command-line.ts';
@@ -15,8 +15,8 @@ export type TestRun = {
   /** Paths from the root of the repository. */
   readonly files: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Whether what the tests say is shown; it is unless this says otherwise. */
-  readonly output?: 'inherit' | 'ignore';
+  /** Where what the tests say goes: to the terminal, unless this names a file or nothing. */
+  readonly output?: 'inherit' | 'ignore' | { readonly file: string };
 };
 
 /** Runs the files; whoever ends this process ends the tests too. */
@@ -26,11 +26,13 @@ export async function bunTest(run: TestRun): Promise<Outcome> {
   const report = join(directory, 'report.xml');
   const reporting = ['--reporter=junit', `--reporter-outfile=${report}`];
   const paths = files.map((file) => `./${file}`);
+  const to = typeof output === 'object' ? openSync(output.file, 'w') : output;
   const tests = Bun.spawn([process.execPath, 'test', ...options, ...reporting, ...paths], {
     cwd: root,
     env: { ...process.env, ...environment },
-    stdio: ['inherit', output, output],
+    stdio: ['inherit', to, to],
   });
+  if (typeof to === 'number') closeSync(to);
   const forward = (signal: NodeJS.Signals) => tests.kill(signal);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, forward);

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Option } from 'commander';
 import { bunTest, type EngineOutcome, summaryOf } from './bun-test.ts';
 import { provideChromium } from './chromium.ts';
@@ -17,7 +20,7 @@ type Run = { readonly engine: Engine; readonly files: readonly string[] };
 
 const program = commandLine(
   'test',
-  'Runs the tests: all of them, with servers on SQLite and then on PostgreSQL, or those chosen.',
+  'Runs the tests: all of them, with servers on SQLite and on PostgreSQL, or those chosen.',
 )
   .argument('[files...]', 'parts of the paths of test files')
   .option('-t, --test-name-pattern <regex>', 'only tests whose name matches')
@@ -49,7 +52,7 @@ async function testFiles(): Promise<readonly string[]> {
   return found.filter((file) => !file.includes('node_modules')).toSorted();
 }
 
-/** What is chosen runs once; everything runs once, and then again whatever may run on the other engine. */
+/** What is chosen runs once; everything runs once, and whatever may run on the other engine twice. */
 async function runsFor(
   { engine, testNamePattern }: Options,
   all: readonly string[],
@@ -81,6 +84,7 @@ async function provideServices(runs: readonly Run[]) {
   };
 }
 
+/** All at once: most of a test is waiting. What the first says is seen as it comes, the others' afterwards. */
 async function runAll(
   runs: readonly Run[],
   { testNamePattern, bail, coverage }: Options,
@@ -90,14 +94,24 @@ async function runAll(
   if (testNamePattern !== undefined) options.push('--test-name-pattern', testNamePattern);
   if (bail) options.push('--bail');
   if (coverage) options.push('--coverage');
+  const directory = mkdtempSync(join(tmpdir(), 'refold-test-output-'));
+  const outputs = runs.map((_, index) => join(directory, String(index)));
+  const running = runs.map(({ engine, files }, index) => {
+    const output = index === 0 ? 'inherit' : { file: outputs[index]! };
+    return bunTest({
+      options,
+      files,
+      environment: { ...environment, TEST_ENGINE: engine },
+      output,
+    });
+  });
   const outcomes: EngineOutcome[] = [];
-  for (const { engine, files } of runs) {
+  for (const [index, { engine }] of runs.entries()) {
     if (runs.length > 1) console.log(`\nServers on ${engine}:\n`);
-    const own = { ...environment, TEST_ENGINE: engine };
-    const outcome = await bunTest({ options, files, environment: own });
-    if (bail && outcome.exitCode !== 0) return outcome.exitCode;
-    outcomes.push({ engine, ...outcome });
+    outcomes.push({ engine, ...(await running[index]!) });
+    if (index > 0) console.log(await Bun.file(outputs[index]!).text());
   }
+  rmSync(directory, { recursive: true });
   if (runs.length > 1) console.log(summaryOf(outcomes));
   return outcomes.find(({ exitCode }) => exitCode !== 0)?.exitCode ?? 0;
 }

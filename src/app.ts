@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { atMost, stopMsMax } from './at-most.ts';
 import { createErasure } from './auth/erasure.ts';
 import { createPasswords } from './auth/passwords.ts';
+import { createRecent } from './auth/recent.ts';
 import { createRecentRoles } from './auth/recent-roles.ts';
 import { createRegistration } from './auth/registration.ts';
 import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
@@ -267,7 +268,7 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
     graceSeconds: config.refreshGraceSeconds,
   });
   const recentRoles = createRecentRoles<Role>();
-  const recentlyErased = new Set<string>();
+  const recentlyErased = createRecent<true>(accessTokenSeconds);
   const tokens = createTokens(secrets.jwt, newId);
   const passwords = createPasswords();
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
@@ -277,7 +278,7 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
     log,
     eventType: UserErased.type,
     forget(personId) {
-      recentlyErased.add(personId);
+      recentlyErased.set(personId, true);
       keyring.forget(personId);
       memory.states.clear();
       memory.feed().forget();
@@ -371,7 +372,7 @@ async function addRecentChanges(
   for await (const stored of store.readBack()) {
     if (stored.time < since) break;
     const id = idOf(stored.stream);
-    if (stored.type === UserErased.type) recentlyErased.add(id);
+    if (stored.type === UserErased.type) recentlyErased.set(id, true);
     if (stored.type !== UserRoleChanged.type) continue;
     const [event] = await store.registry.decode([stored], store.keyring);
     const { role } = (event as unknown as EventOf<typeof UserRoleChanged>).data;

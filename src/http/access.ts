@@ -1,6 +1,7 @@
 // Who is calling. The check runs before validation, though after the body is parsed: a stranger learns
 // that a body is no JSON, and nothing of what a route wants.
 import { Elysia, status } from 'elysia';
+import type { Recent } from '../auth/recent.ts';
 import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Caller } from '../commands/caller.ts';
@@ -22,7 +23,7 @@ export type AccessParts = {
   /** Roles that changed while tokens with the old one may still be unexpired. */
   readonly recentRoles: Pick<RecentRoles<Role>, 'of'>;
   /** Who was erased while tokens of theirs may still be unexpired. */
-  readonly recentlyErased: ReadonlySet<string>;
+  readonly recentlyErased: Pick<Recent<true>, 'get'>;
   /**
    * Undefined while it is known whom other nodes have signed out, or given another role; else whether it can
    * be found out.
@@ -61,7 +62,7 @@ export function createAccess(parts: AccessParts) {
   function toUser(claims: Claims | undefined): User | undefined {
     if (!claims) return undefined;
     const { sub, sid, role, exp } = claims;
-    if (sessions.hasEnded(sid) || recentlyErased.has(sub)) return undefined;
+    if (sessions.hasEnded(sid) || recentlyErased.get(sub)) return undefined;
     return { id: sub, sessionId: sid, role: recentRoles.of(sub) ?? role, expiresAt: exp };
   }
 
@@ -77,7 +78,7 @@ export function createAccess(parts: AccessParts) {
 
   /** Whether what a user has opened may stay open: as whom they were, with the role they had. */
   function mayGoOn({ id, sessionId, role, expiresAt }: User): boolean {
-    if (sessions.hasEnded(sessionId) || recentlyErased.has(id)) return false;
+    if (sessions.hasEnded(sessionId) || recentlyErased.get(id)) return false;
     if (expiresAt * 1_000 <= Date.now()) return false;
     return ranks[recentRoles.of(id) ?? role] >= ranks[role];
   }

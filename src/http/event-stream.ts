@@ -1,17 +1,17 @@
-// One follower over server-sent events (WHATWG HTML, 9.2). A reader that does not keep up has a megabyte
+// One follower over server-sent events (WHATWG HTML, 9.2). A reader that does not keep up has one chunk
 // waiting for it and no more; what comes then stays in the log until it has read on.
+//
+// Bun's direct streams hand a large chunk to the socket at once, any other at the end of the turn.
 import type { Position } from '../kernel/stream.ts';
-import type { LiveFeed } from '../kernel/live-feed.ts';
+import type { Following, LiveFeed } from '../kernel/live-feed.ts';
 import type { User } from './access.ts';
 import type { Connection, Connections, EndReason } from './connections.ts';
 import type { LiveEntry } from './live-entry.ts';
 
-const waitingBytesMax = 1_048_576;
 const chunkLength = 65_536;
 const retryMsMin = 1_000;
 const retryMsMax = 4_000;
-const encoder = new TextEncoder();
-const keepAliveFrame = encoder.encode(': still here\n\n');
+const keepAliveFrame = ': still here\n\n';
 
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -38,11 +38,12 @@ export function eventStream(
   connections: Connections,
   { user, after, isReset, frameOf, onEnd, hurry }: StreamRequest,
 ): Response {
-  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const ended = Promise.withResolvers<void>();
+  let sink: ReadableStreamDirectController | undefined;
+  let following: Following | undefined;
   let stalledSince: number | undefined;
+  let isDraining = false;
   let isOver = false;
-
-  const hasRoom = () => (controller.desiredSize ?? 0) > 0;
 
   function take(entries: readonly LiveEntry[]): number {
     let [frames, count] = ['', 0];
@@ -51,7 +52,7 @@ export function eventStream(
         send(frames, count);
         [frames, count] = ['', 0];
       }
-      if (frames === '' && !hasRoom()) {
+      if (frames === '' && isDraining) {
         stalledSince ??= performance.now();
         return index;
       }
@@ -66,13 +67,30 @@ export function eventStream(
 
   function send(frames: string, count: number) {
     if (count === 0 || isOver) return;
-    controller.enqueue(encoder.encode(frames));
+    write(frames);
     connections.delivered('sse', count);
+  }
+
+  /** What the socket does not take waits in memory until all of it has gone. */
+  function write(text: string) {
+    void sink!.write(text);
+    const flushed = sink!.flush(true);
+    if (isDraining || typeof flushed === 'number') return;
+    if (Bun.peek.status(flushed) !== 'pending') return;
+    isDraining = true;
+    flushed.then(drained, drained);
+  }
+
+  function drained() {
+    isDraining = false;
+    if (stalledSince === undefined || isOver) return;
+    stalledSince = undefined;
+    following!.resume();
   }
 
   function leave(reason: EndReason | 'left') {
     isOver = true;
-    following.stop();
+    following?.stop();
     connections.remove(connection, reason);
     onEnd();
   }
@@ -82,37 +100,37 @@ export function eventStream(
     const isStalled = reason === 'stalled' || stalledSince !== undefined;
     leave(reason);
     hurry();
-    if (isStalled) controller.error(new Error('The reader has stalled.'));
-    else controller.close();
+    // The connection is reset; a reason would be printed.
+    if (isStalled) ended.reject();
+    else {
+      void sink?.end();
+      ended.resolve();
+    }
   }
 
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start(own) {
-        controller = own;
-        controller.enqueue(encoder.encode(opening(after, isReset)));
-      },
-      pull() {
-        if (stalledSince === undefined || isOver) return;
-        stalledSince = undefined;
-        following.resume();
-      },
-      cancel() {
-        if (!isOver) leave('left');
-      },
+  const source: Bun.DirectUnderlyingSource = {
+    type: 'direct',
+    pull(own: ReadableStreamDirectController) {
+      sink = own;
+      if (isOver) return void own.end();
+      write(opening(after, isReset));
+      following = feed.follow({ take, onFailure: () => end('failed') }, after);
+      return ended.promise;
     },
-    { highWaterMark: waitingBytesMax, size: (chunk) => chunk!.byteLength },
-  );
+    cancel() {
+      ended.resolve();
+      if (!isOver) leave('left');
+    },
+  };
   const connection: Connection = {
     kind: 'sse',
     user,
     end,
     stalledSince: () => stalledSince,
-    keepAlive: () => void (hasRoom() && controller.enqueue(keepAliveFrame)),
+    keepAlive: () => void (!isDraining && sink && write(keepAliveFrame)),
   };
-  const following = feed.follow({ take, onFailure: () => end('failed') }, after);
   connections.add(connection);
-  return new Response(body, { headers });
+  return new Response(new ReadableStream(source), { headers });
 }
 
 /**

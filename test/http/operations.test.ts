@@ -6,7 +6,7 @@ import { eventually, expectProblem, newSku, send } from './requests.ts';
 
 const answers = watchAnswers();
 /** What a node of several follows besides. */
-const ofOtherNodes = ['roles', 'ended sessions'].map((name) => ({ name, ok: true }));
+const ofOtherNodes = ['roles and erasures', 'ended sessions'].map((name) => ({ name, ok: true }));
 let server: TestServer;
 
 beforeAll(async () => {

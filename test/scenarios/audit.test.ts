@@ -1,13 +1,14 @@
 // What a whole run of a server writes: who did what, from where; and no secret of anybody.
-import { Database } from 'bun:sqlite';
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runCommand } from '../../src/testing/command-line.ts';
+import { placeOf } from '../../src/testing/engine.ts';
 import {
   signIn,
   signUp,
   spawnServer,
-  temporaryDirectory,
+  temporaryPlace,
   testPassword,
 } from '../../src/testing/server.ts';
 import { openChat, openEventStream } from '../../src/testing/streams.ts';
@@ -18,7 +19,7 @@ setDefaultTimeout(60_000);
 
 type Line = Readonly<Record<string, unknown>>;
 
-const directory = temporaryDirectory();
+const directory = temporaryPlace();
 const from = '198.51.100.7';
 const wrong = 'a-wrong-password-4711';
 const second = 'another long password';
@@ -61,29 +62,12 @@ beforeAll(async () => {
 afterAll(async () => {
   server.child.kill();
   await server.child.exited;
-  directory.remove();
+  await directory.remove();
 });
 
 async function makeAdmin(email: string) {
-  const environment = {
-    DATABASE_URL: `sqlite:${directory.path}`,
-    NODE_ENV: 'test',
-    PATH: process.env['PATH'] ?? '',
-  };
-  const command = [
-    process.execPath,
-    '--no-env-file',
-    'src/cli.ts',
-    'admin:create',
-    '--email',
-    email,
-  ];
-  const child = Bun.spawn(command, {
-    cwd: join(import.meta.dir, '../..'),
-    env: environment,
-    stdin: 'ignore',
-  });
-  expect(await child.exited).toBe(0);
+  const made = await runCommand(['admin:create', '--email', email], { directory: directory.path });
+  expect(made).toMatchObject({ exitCode: 0 });
 }
 
 /** Everything that has to do with secrets, right and wrong. */
@@ -238,18 +222,17 @@ describe('the audit', () => {
 });
 
 describe('the log of a whole run', () => {
-  test('holds no password, token, ticket, key, cookie, hash, name or address of anybody', () => {
+  test('holds no password, token, ticket, key, cookie, hash, name or address of anybody', async () => {
     const log = server.log();
     expect(lines().length).toBeGreaterThan(40);
-    const vault = new Database(join(directory.path, 'vault.db'), { readonly: true });
-    const column = (sql: string) => vault.query<Record<string, string>, []>(sql).all();
+    const vault = await (await placeOf(directory.path)).connect('vault');
     const kept = [
-      ...column('SELECT password_hash FROM credentials'),
-      ...column('SELECT refresh_hash FROM sessions'),
-      ...column('SELECT wrapped_key FROM persons'),
-      ...column('SELECT wrapped FROM secrets'),
-    ].flatMap((row) => Object.values(row));
-    vault.close();
+      ...(await vault.run('SELECT password_hash FROM credentials')),
+      ...(await vault.run('SELECT refresh_hash FROM sessions')),
+      ...(await vault.run('SELECT wrapped_key FROM persons')),
+      ...(await vault.run('SELECT wrapped FROM secrets')),
+    ].flatMap((row) => Object.values(row) as string[]);
+    await vault.close();
     const persons = [ada, bob, eve].flatMap(({ email, user }) => [email, user.name]);
     const typed = [
       testPassword,

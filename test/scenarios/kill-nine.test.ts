@@ -27,7 +27,7 @@ import { spawnServer, temporaryPlace } from '../../src/testing/server.ts';
 
 setDefaultTimeout(60_000);
 
-const rounds = engine === 'postgres' ? 10 : 20;
+const rounds = engine === 'postgres' ? 6 : 20;
 const clients = 16;
 const acknowledgedMax = 600;
 

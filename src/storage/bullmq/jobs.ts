@@ -137,7 +137,7 @@ function startCrew(parts: BullJobsParts, handlers: JobHandlers) {
     {
       concurrency,
       lockDuration: lockMs,
-      stalledInterval: lockMs,
+      stalledInterval: Math.ceil(lockMs / 6),
       maxStalledCount: policy.deathsMax - 1,
       settings: { backoffStrategy: (attempts) => pauseAfter(attempts, policy) },
     },
