@@ -156,6 +156,28 @@ describe('an append whose answer is lost', () => {
     await proxy.close();
   });
 
+  test('is stored when the server is heard again; one behind it, for which nobody waits any more, is not', async () => {
+    const { hostname, port } = new URL(database.url);
+    const target = { host: hostname, port: Number(port) };
+    const proxy = await startCuttingProxy(target, () => Number.POSITIVE_INFINITY);
+    const url = new URL(database.url);
+    url.port = String(proxy.port);
+    const sql = openClient(url.href, { max: 1 });
+    const { append, idle } = createLogWriter(sql);
+    await append([appendOf(write('a'))]);
+    proxy.silence();
+    const told = await Promise.allSettled(['b', 'c'].map((one) => append([appendOf(write(one))])));
+    for (const one of told) {
+      expect(one).toMatchObject({ status: 'rejected', reason: expect.any(DatabaseUnavailable) });
+    }
+    proxy.speak();
+    await idle();
+    const events = await storage.log.readAll(logStart, 10);
+    expect(events.map(({ stream }) => stream as string)).toEqual(['test-a', 'test-b']);
+    await sql.end({ timeout: 1 });
+    await proxy.close();
+  }, 30_000);
+
   test('and that comes late, after a newer one of its process, is refused', async () => {
     const sql = openClient(database.url, { max: 1 });
     const { append } = createLogWriter(sql);
