@@ -91,7 +91,7 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const memory = { states, feed: () => live.feed };
   const accounts = await openAccounts({ ...storage, ...common, keyEncryption, secrets, memory });
-  const access = createAccess({ ...accounts, tickets });
+  const access = createAccess({ ...accounts, tickets, known: () => others?.known() });
   const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
   const others = nodes && (await followOtherNodes({ ...storage, ...common, ...accounts }));
 

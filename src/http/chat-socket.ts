@@ -144,6 +144,14 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
     rooms.leave(room, socket);
   }
 
+  async function hear(message: Message): Promise<void> {
+    const isKnown = (await access.known()) ?? true;
+    if (!access.mayGoOn(user)) return connection.end('session-ended');
+    const author = { socket, user, room };
+    if (isKnown) return post(parts, author, message);
+    refuse(socket, message.ref, 'UNAVAILABLE', 'The message was not stored. Try again soon.');
+  }
+
   return {
     open(opened) {
       socket = opened;
@@ -157,7 +165,7 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
       if (socket.getBufferedAmount() > waitingBytesMax) return connection.end('stalled');
       // What is refused waits for nothing, so that no more waits than may be posted.
       const message = admitted(parts, { socket, user, room }, frame);
-      if (message) posting = posting.then(() => post(parts, { socket, user, room }, message));
+      if (message) posting = posting.then(() => hear(message));
     },
     drain() {
       if (stalledSince === undefined || socket.getBufferedAmount() > waitingBytesMax / 2) return;
