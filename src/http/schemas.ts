@@ -95,9 +95,10 @@ export const Id = Type.String({
   description: 'A UUIDv7.',
   examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'],
 });
-/** As it stands in an address. Nothing else is asked for: PostgreSQL keeps no text with a NUL. */
+/** As it stands in an address. PostgreSQL cannot be asked for a text with a NUL. */
 export const PathId = Type.String({
-  pattern: '^[0-9A-Za-z-]{1,64}$',
+  maxLength: 64,
+  pattern: '^[^\\u0000]*$',
   description: 'A UUIDv7.',
   examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'],
 });

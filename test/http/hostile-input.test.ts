@@ -248,7 +248,7 @@ describe('an address in the path', () => {
       const response = await ask(route, sent);
       expect([403, 404, 422]).toContain(response.status);
       expect(response.headers.get('set-cookie')).toBeNull();
-      expect(await response.text()).not.toMatch(/set-cookie|'='|__proto__|aaaa/);
+      expect(await response.text()).not.toMatch(/set-cookie|'='|__proto__|a{20}/);
     }
   });
 });
