@@ -2,11 +2,24 @@
 // bun.lock names and `patches` mend, unless that is what the last install here has left.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const root = join(import.meta.dirname, '..');
+const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'node_modules', '.installed-lock');
+/** Holds the id of the process that installs: of two at once each would undo the other's work. */
+const lock = join(root, 'node_modules', '.installing');
+const lockMsMax = 10 * 60 * 1_000;
+const lookMs = 100;
 const bunVersion = JSON.parse(read('package.json')).devDependencies.bun;
 const patches = readdirSync(join(root, 'patches')).toSorted();
 const wanted = createHash('sha256')
@@ -15,7 +28,15 @@ const wanted = createHash('sha256')
   )
   .digest('hex');
 
-if (installed() !== wanted) {
+if (!isInstalled()) {
+  mkdirSync(dirname(lock), { recursive: true });
+  while (!isLocked()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lookMs);
+  process.on('exit', () => rmSync(lock, { force: true }));
+  if (!isInstalled()) install();
+}
+
+function install() {
+  rmSync(stamp, { force: true });
   const [command, ...args] = [...bun(), 'install', '--frozen-lockfile'];
   const { status, error } = spawnSync(command, args, {
     cwd: root,
@@ -40,11 +61,31 @@ function bun() {
   return ['npx', '--yes', '--allow-scripts=bun', `bun@${bunVersion}`];
 }
 
-function installed() {
+function isInstalled() {
+  const bins = join(root, 'node_modules', '.bin');
+  if (!['bun', 'bun.exe', 'bun.cmd'].some((name) => existsSync(join(bins, name)))) return false;
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
+}
+
+/** Takes the lock if it is free; removes that of a process which has ended without doing so. */
+function isLocked() {
   try {
-    return readFileSync(stamp, 'utf8');
-  } catch {
-    return undefined;
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    if (isLeft()) rmSync(lock, { force: true });
+    return false;
+  }
+}
+
+function isLeft() {
+  try {
+    if (Date.now() - statSync(lock).mtimeMs > lockMsMax) return true;
+    process.kill(Number(readFileSync(lock, 'utf8')), 0);
+    return false;
+  } catch (error) {
+    return error.code === 'ESRCH';
   }
 }
 

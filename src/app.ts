@@ -40,7 +40,7 @@ import { openReads } from './reads.ts';
 import { developmentSecrets } from './secrets.ts';
 import { openSharedSide, type SharedSide } from './shared.ts';
 import { systemClock as clock } from './storage/clock.ts';
-import { createDigest } from './storage/digest.ts';
+import { createDigest, type Digest } from './storage/digest.ts';
 import { createKeyEncryption, type KeyEncryption } from './storage/key-encryption.ts';
 import { createKeyRotation } from './storage/key-rotation.ts';
 import { createKeyring, keyPlace } from './storage/keyring.ts';
@@ -79,7 +79,8 @@ export async function createApplication(config: Config, logger: Logger) {
   const isShared = nodes !== undefined;
   const { commands, states } = createMeasuredCommands(meters, { store, digest, isShared });
 
-  const { closeReads, ...opened } = await openReadsAndJobs(config, secrets, storage, logger);
+  const settings = { config, secrets, digest, logger };
+  const { closeReads, ...opened } = await openReadsAndJobs(settings, storage);
   const { readSide, freshness } = opened;
   const images = openImages({ ...opened, config, digest, logger, head: log.head });
   const common = { ...opened, store, commands, images, config, digest, keyring, newId, logger };
@@ -209,10 +210,17 @@ async function openKeys(vault: Vault, cryptoSecrets: readonly string[]) {
   return { keyEncryption, keyring, digest };
 }
 
+type Settings = {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly digest: Digest;
+  readonly logger: Logger;
+};
+
 /** At the same time, because each starts a thread. */
-async function openReadsAndJobs(config: Config, secrets: Secrets, stores: Stores, logger: Logger) {
+async function openReadsAndJobs({ config, secrets, digest, logger }: Settings, stores: Stores) {
   const settings = { ...config, cryptoSecrets: secrets.crypto };
-  const opening = [openReads(settings, stores, logger), openJobs(config, logger)] as const;
+  const opening = [openReads(settings, stores, logger), openJobs(config, digest, logger)] as const;
   const [reads, jobs] = await Promise.all(opening);
   return { ...reads, jobs };
 }

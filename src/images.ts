@@ -16,7 +16,7 @@ import { createS3Blobs } from './storage/files/s3.ts';
 const waitMsMax = 2_000;
 
 export type ImagesParts = {
-  readonly config: Pick<Config, 's3' | 'dataDirectory'>;
+  readonly config: Pick<Config, 's3' | 'dataDirectory' | 'database'>;
   readonly digest: (kind: string, value: string) => string;
   readonly head: () => Promise<Position>;
   readonly readSide: Pick<ReadSide, 'reached' | 'progress'>;
@@ -28,6 +28,9 @@ export type ImagesParts = {
 
 export function openImages(parts: ImagesParts) {
   const { config, digest, logger } = parts;
+  if (!config.s3 && config.database.engine === 'postgres') {
+    logger.warn('S3_* is not set: images lie in the files of this node, and no other has them');
+  }
   const blobs = config.s3
     ? createS3Blobs(config.s3)
     : createLocalBlobs(join(config.dataDirectory, 'images'));

@@ -5,16 +5,18 @@ import type { Config } from './config.ts';
 import type { Jobs } from './kernel/jobs.ts';
 import type { BullBackend } from './storage/bullmq/jobs.ts';
 import { systemClock as clock } from './storage/clock.ts';
+import type { Digest } from './storage/digest.ts';
 import type { JobReports } from './storage/job-reports.ts';
+import { deploymentPrefix } from './storage/redis/prefix.ts';
 import { openSqliteJobs } from './storage/sqlite/jobs.ts';
 
 /** Shared where nodes share anything, else in the data directory. Only what is used is loaded. */
-export async function openJobs(config: Config, logger: Logger): Promise<Jobs> {
+export async function openJobs(config: Config, digest: Digest, logger: Logger): Promise<Jobs> {
   const { redisUrl, database, dataDirectory } = config;
   const reports = reportsTo(logger);
   if (redisUrl !== undefined) {
     const { redisBackend } = await import('./storage/bullmq/redis.ts');
-    return await openShared(redisBackend(redisUrl), reports);
+    return await openShared(redisBackend(redisUrl, deploymentPrefix(digest)), reports);
   }
   if (database.engine === 'postgres') {
     const { postgresBackend } = await import('./storage/bullmq/postgres.ts');

@@ -5,7 +5,7 @@ import { registry } from './events/index.ts';
 import type { EventLog } from './kernel/event-log.ts';
 import { createProjector } from './kernel/projector.ts';
 import { refuseShortenedLog } from './kernel/projector-start.ts';
-import type { BesideReadModel } from './kernel/read-model.ts';
+import { type BesideReadModel, CheckpointMoved } from './kernel/read-model.ts';
 import { reach, rebuild } from './kernel/rebuild.ts';
 import type { Position } from './kernel/stream.ts';
 import { createSubscription } from './kernel/subscription.ts';
@@ -59,7 +59,7 @@ export async function followInSqlite(
     onProgress: (progress) => tell({ event: 'progress', progress }),
   });
   const subscription = createSubscription({
-    advance: projector.advance,
+    advance: meetingOthers(projector.advance),
     wakeUp,
     clock: systemClock,
     onStatus: (status) => tell({ event: 'status', status }),
@@ -79,6 +79,22 @@ export async function followInSqlite(
       readModel.close();
       close();
     },
+  };
+}
+
+/** A replay in another process has replaced the rows: the projector begins anew from those, at once, but not twice in a row. */
+function meetingOthers(advance: () => Promise<boolean>): () => Promise<boolean> {
+  let hasMet = false;
+  return async () => {
+    try {
+      const hasMore = await advance();
+      hasMet = false;
+      return hasMore;
+    } catch (error) {
+      if (hasMet || !(error instanceof CheckpointMoved)) throw error;
+      hasMet = true;
+      return true;
+    }
   };
 }
 

@@ -14,6 +14,7 @@ import { createPresence } from './storage/presence.ts';
 import { createRedisBroadcast } from './storage/redis/broadcast.ts';
 import { createRedisCache } from './storage/redis/cache.ts';
 import { openRedis, type RedisConnection, type RedisState } from './storage/redis/connection.ts';
+import { deploymentPrefix } from './storage/redis/prefix.ts';
 import { createSharedCounts } from './storage/redis/rate-limit.ts';
 import { createSharedWakeUp } from './storage/shared-wake-up.ts';
 
@@ -43,9 +44,7 @@ export function openSharedSide(given: SharedSideParts) {
 
   function openNodes(url: string, wake: () => void): Nodes {
     const redis = openRedis(url, reportTo(parts.logger));
-    // The same on every node of a deployment, and another one in every other.
-    const prefix = `refold:${digest('redis', 'deployment').slice(0, 16)}`;
-    return nodesIn(redis, { prefix, nodeId: newId(), wake });
+    return nodesIn(redis, { prefix: deploymentPrefix(digest), nodeId: newId(), wake });
   }
 
   return {

@@ -70,6 +70,13 @@ describe('the documents', () => {
     expect(documents.flatMap(deadLinks)).toEqual([]);
   });
 
+  test('list every decision in docs/architecture.md', () => {
+    const records = files.filter((file) => file.startsWith('docs/decisions/'));
+    const listed = /^## Decisions$[^]*/m.exec(textOf('docs/architecture.md'))?.[0] ?? '';
+    const missing = records.filter((file) => !listed.includes(`](${file.slice('docs/'.length)})`));
+    expect({ missing, areThere: records.length > 0 }).toEqual({ missing: [], areThere: true });
+  });
+
   test('name only scripts that package.json has', async () => {
     const { scripts } = (await Bun.file(join(root, 'package.json')).json()) as {
       readonly scripts: Readonly<Record<string, string>>;

@@ -1,7 +1,9 @@
 // What each command of the command line does, beyond serving.
+import { Value } from '@sinclair/typebox/value';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig, type Secrets } from '../config.ts';
+import { Email, Name } from '../http/schemas.ts';
 import type { EventLog } from '../kernel/event-log.ts';
 import { migratePostgresRows } from '../postgres-rows.ts';
 import { projections } from '../projections/index.ts';
@@ -25,10 +27,16 @@ import type { Seed } from './seed.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-export async function createAdmin({ email, name }: { email: string; name: string }): Promise<void> {
-  if (!/^[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+$/.test(email.trim())) {
-    throw new UsageError('--email must be an e-mail address.');
-  }
+type Admin = { readonly email: string; readonly name: string };
+
+/** Whoever registers over HTTP is held to the same. */
+function refuseOddAdmin({ email, name }: Admin): void {
+  if (!Value.Check(Email, email)) throw new UsageError(`--email must be ${Email['mustBe']}.`);
+  if (!Value.Check(Name, name)) throw new UsageError(`--name must be ${Name['mustBe']}.`);
+}
+
+export async function createAdmin({ email, name }: Admin): Promise<void> {
+  refuseOddAdmin({ email, name });
   let { outcome } = await runJob('create-admin', { email, name, password: null });
   if (outcome === 'password-needed') {
     const password = await readPassword(`Password for ${email.trim()}: `);

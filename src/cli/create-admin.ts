@@ -27,7 +27,11 @@ export async function createAdmin(edge: Edge, args: CreateAdmin): Promise<AdminC
     return { outcome: 'password-refused' };
   const id = newId();
   const hash = await edge.passwords.hash(password);
-  const command = { type: 'RegisterUser', email: args.email.trim(), name: args.name } as const;
+  const command = {
+    type: 'RegisterUser',
+    email: args.email.trim(),
+    name: args.name.trim(),
+  } as const;
   const context = { ...contextOf(newId()), isNew: true };
   const registered = await edge.registration.register(id, hash, () =>
     commands.users(id, command, context),

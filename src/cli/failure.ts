@@ -1,6 +1,11 @@
 import { CommanderError } from 'commander';
 
-export type Failure = { readonly message: string; readonly exitCode: number };
+export type Failure = {
+  readonly message: string;
+  readonly exitCode: number;
+  /** Whether only a change of the source mends it. */
+  readonly isDefect?: boolean;
+};
 
 /** A mistake in what the user asked for. */
 export class UsageError extends Error {
@@ -48,5 +53,6 @@ export function describeFailure(error: unknown): Failure {
   if (/^SQLITE_(?:CORRUPT|NOTADB)/.test(String((error as { code?: unknown }).code))) {
     return { message: `A store is damaged: ${error.message}.`, exitCode: 1 };
   }
-  return { message: error.stack ?? error.message, exitCode: 1 };
+  // What cannot be built has no stack, but places in the source.
+  return { message: error.stack ?? Bun.inspect(error).trimEnd(), exitCode: 1, isDefect: true };
 }

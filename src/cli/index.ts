@@ -11,10 +11,17 @@ export async function runCli(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return;
-    const { message, exitCode } = describeFailure(error);
+    const { message, exitCode, isDefect } = describeFailure(error);
     process.stderr.write(`${message}\n`);
-    process.exit(exitCode);
+    if (!isDefect || !process.execArgv.includes('--watch')) process.exit(exitCode);
+    awaitChange(exitCode);
   }
+}
+
+/** Bun starts us anew when the source changes, unless we exit before. */
+function awaitChange(exitCode: number): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => process.exit(exitCode));
 }
 
 function describeCommands(): Command {

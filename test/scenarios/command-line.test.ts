@@ -105,6 +105,23 @@ describe('admin:create', () => {
   });
 
   test.each([
+    ['an address that cannot sign in', ['--email', `${'a'.repeat(250)}@example.com`]],
+    ['an address with a control character', ['--email', 'a\u0007b@example.com']],
+    ['a name without a character', ['--email', email, '--name', ' ']],
+    ['a name of two lines', ['--email', email, '--name', 'Ada\nLovelace']],
+    ['a name that is too long', ['--email', email, '--name', 'a'.repeat(201)]],
+  ])('refuses %s', async (_, args) => {
+    const refused = await run(['admin:create', ...args], { input: `${password}\n` });
+    expect(refused).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^--(?:email must be an e-mail address|name must be one line .+)\.\n$/,
+      ),
+    });
+  });
+
+  test.each([
     ['none', ''],
     ['a short one', 'short\n'],
     ['one that everybody tries', 'password123\n'],

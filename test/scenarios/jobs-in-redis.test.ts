@@ -14,6 +14,32 @@ beforeEach(async () => {
 });
 afterEach(() => redis.stop());
 
+describe('two deployments on one Redis', () => {
+  test('send their own mail each', async () => {
+    const mailServers = [await startMailServer(), await startMailServer()];
+    const servers = await Promise.all(
+      mailServers.map(({ url: smtpUrl }) =>
+        startServer({ mail: { smtpUrl, from: 'refold@mail.example' }, redisUrl: redis.url }),
+      ),
+    );
+    try {
+      const registered = await Promise.all(
+        servers.map(async ({ url }) => {
+          const users = [];
+          for (let n = 0; n < 12; n += 1) users.push((await signUp(url)).email);
+          return users;
+        }),
+      );
+      for (const server of servers) await server.effectsSettled();
+      const sent = mailServers.map(({ delivered }) => delivered.map(({ to }) => to[0]).toSorted());
+      expect(sent).toEqual(registered.map((users) => users.toSorted()));
+    } finally {
+      for (const server of servers) await server.stop();
+      for (const mailServer of mailServers) await mailServer.stop();
+    }
+  });
+});
+
 describe('a server whose Redis is away', () => {
   let mailServer: MailServer;
   let server: TestServer;

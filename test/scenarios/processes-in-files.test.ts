@@ -68,6 +68,15 @@ describe('a second server on the same data directory', () => {
 });
 
 describe('a rebuild beside a server', () => {
+  test('is no trouble to the server, which goes on from the new rows', async () => {
+    const server = await start();
+    const { admin } = await signUpActors(server, 1);
+    expect(await runCommand(['replay'], server)).toMatchObject({ exitCode: 0 });
+    await admin.client.products.post({ name: 'Mug', price: 9.5, sku: 'MUG-1' });
+    expect((await admin.client.products.get({ query: {} })).data?.total).toBe(1);
+    expect(server.log()).not.toContain('retrying');
+  });
+
   test('knows nothing that the server has not synced', async () => {
     const server = await start();
     const { admin } = await signUpActors(server, 1);

@@ -1,7 +1,6 @@
 import { Queue, Worker } from 'bullmq';
 import type { BullBackend } from './jobs.ts';
 
-const prefixDefault = 'refold';
 const reconnectMsFirst = 50;
 const reconnectMsMax = 1_000;
 
@@ -9,7 +8,7 @@ const reconnectMsMax = 1_000;
  * @param url Of a server that keeps what it is given: it must persist, and evict nothing.
  * @param prefix Of every key of the queue.
  */
-export function redisBackend(url: string, prefix: string = prefixDefault): BullBackend {
+export function redisBackend(url: string, prefix: string): BullBackend {
   let isLeaving = false;
   const retryStrategy = (times: number) =>
     isLeaving ? undefined : Math.min(reconnectMsFirst * times, reconnectMsMax);
