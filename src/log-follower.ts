@@ -68,9 +68,10 @@ export async function createLogFollower(parts: LogFollowerParts) {
 
     check(): Check {
       const { error } = subscription.status();
-      return error === undefined
-        ? { name, ok: true }
-        : { name, ok: isExcused(failure), message: error };
+      if (error !== undefined) return { name, ok: isExcused(failure), message: error };
+      const unowned = tenure?.failure();
+      if (unowned === undefined) return { name, ok: true };
+      return { name, ok: false, message: `whose work it is cannot be found out: ${unowned}` };
     },
 
     /** Finishes the page at hand; what is left is met at the next start. */

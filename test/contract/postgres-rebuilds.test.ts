@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { openPostgresReadModel, openPostgresRebuild } from '../../src/postgres-rows.ts';
 import { productsProjection } from '../../src/projections/products.ts';
 import { usersProjection } from '../../src/projections/users.ts';
+import { openReadModelClient } from '../../src/storage/postgres/read-model.ts';
 import { freshDatabase, type TestDatabase } from '../../src/testing/postgres.ts';
 
 const { name, version } = usersProjection;
@@ -78,4 +79,17 @@ test('one that was interrupted while nobody was erased is left for the next to g
   const projector = await openProjector();
   expect(await places()).toBe(1);
   await projector.close();
+});
+
+test('what is set for the database does not end a rebuild that takes its time', async () => {
+  const { pathname } = new URL(database.url);
+  const settings = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
+  for (const setting of settings)
+    await sql.unsafe(`ALTER DATABASE ${pathname.slice(1)} SET ${setting} = '1s'`);
+  const client = openReadModelClient(database.url, 0);
+  for (const setting of settings) {
+    const [row] = await client`SELECT current_setting(${setting}) AS value`;
+    expect(row).toEqual({ value: '0' });
+  }
+  await client.end();
 });

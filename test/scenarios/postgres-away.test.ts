@@ -1,5 +1,6 @@
 // The database is stopped and started again under a server, or says nothing for a while: no restart is needed.
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
+import connect from 'postgres';
 import { startPostgres } from '../../scripts/postgres.ts';
 import { startCuttingProxy } from '../../src/testing/cutting-proxy.ts';
 import { signUp, startServer, testPassword } from '../../src/testing/server.ts';
@@ -75,4 +76,27 @@ test('while it says nothing everybody is told so, and all goes on when it is hea
   proxy.speak();
   await eventually(create, ({ status }) => status === 201);
   await eventually(list, ({ status }) => status === 200);
+});
+
+test('while it may only be read a node is not ready, and writes as soon as it may', async () => {
+  const { accessToken: token } = await signUp(server.url);
+  const product = () => ({ name: 'Mug', price: 1, sku: newSku() });
+  const create = () => send(server.url, 'POST /products', { token, json: product() });
+  const ready = () => send(server.url, 'GET /ready');
+  const admin = connect(postgres.url, { max: 1, onnotice() {} });
+  const setReadOnly = (value: 'on' | 'off') =>
+    admin.unsafe(`ALTER DATABASE postgres SET default_transaction_read_only = ${value}`);
+
+  await setReadOnly('on');
+  proxy.cutAll();
+  await eventually(create, ({ status }) => status === 503);
+  await eventually(ready, ({ status }) => status === 503);
+  expect((await send(server.url, 'GET /products', { token })).status).toBe(200);
+
+  // The connections are those of before: as those to a server that another has taken the place of.
+  await admin`SET default_transaction_read_only = off`;
+  await setReadOnly('off');
+  await eventually(create, ({ status }) => status === 201);
+  await eventually(ready, ({ status }) => status === 200);
+  await admin.end();
 });

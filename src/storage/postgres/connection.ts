@@ -44,14 +44,20 @@ export function openClient(url: string, options: ClientOptions) {
     ...options,
     types: { position: integers, textArrays, integerArrays },
     fetch_types: false,
-    connection: {
+    connection: asSent({
       application_name: 'refold',
       statement_timeout: statementTimeoutMs,
       lock_timeout: lockTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionMs,
       ...options.connection,
-    },
+    }),
   });
+}
+
+/** The client leaves out a zero, so that what is set for the role or the database would hold instead of none. */
+function asSent(settings: NonNullable<ClientOptions['connection']>) {
+  const sent = Object.entries(settings).map(([name, value]) => [name, value === 0 ? '0' : value]);
+  return Object.fromEntries(sent) as typeof settings;
 }
 
 /** The server is away, or does not let us in. */
