@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import type { UserRejection } from '../commands/users.ts';
 import { Role } from '../events/users.ts';
+import { adminEventsHttp } from './admin-events.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { type JobControl, jobsHttp } from './jobs.ts';
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
@@ -58,6 +59,7 @@ export type ProjectionControl = {
 export function adminHttp(edge: Edge, projections: ProjectionControl, jobs: JobControl) {
   return new Elysia({ name: 'http.admin', prefix: '/admin', tags: ['Administration'] })
     .use(users(edge))
+    .use(adminEventsHttp(edge))
     .use(projectionRoutes(edge, projections))
     .use(jobsHttp(edge, jobs));
 }
