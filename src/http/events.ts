@@ -251,6 +251,7 @@ function viewer(user: User, filter: Filter) {
 }
 
 function filterOf({ types: names, stream: only }: Filter) {
+  if (names === undefined && only === undefined) return { isWanted: () => true };
   const wanted = names === undefined ? undefined : new Set(names.split(','));
   return {
     isWanted: ({ event }: LiveEntry) =>
