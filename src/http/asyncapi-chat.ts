@@ -87,6 +87,7 @@ const description = `All members of a room see the same messages in the same ord
 
 - A frame has at most ${socketLimits.maxPayloadLength} bytes.
 - A person may post 20 messages in 10 s, then gets \`error\` with \`RATE_LIMITED\`.
+- At most 32 open sockets a person; the next is refused with 429.
 - Browsers may connect from this server's own origin and from those in \`CORS_ORIGINS\`.
 
 Close codes:

@@ -9,7 +9,7 @@ import type { Following } from '../kernel/live-feed.ts';
 import type { Position } from '../kernel/stream.ts';
 import type { User } from './access.ts';
 import { type ChatRooms, createChatRooms } from './chat-rooms.ts';
-import type { Connection, EndReason } from './connections.ts';
+import { type Connection, type EndReason, openMax, type Place } from './connections.ts';
 import type { Edge } from './edge.ts';
 import type { LiveEntry } from './live-entry.ts';
 import { isAllowedOrigin } from './origins.ts';
@@ -58,6 +58,7 @@ type Joining = {
   readonly name: string;
   readonly room: string;
   readonly after: Position;
+  readonly place: Place;
 };
 /** Elysia passes what happens on a socket to the functions in its data. */
 type Handlers = {
@@ -83,7 +84,9 @@ export function chatSocketHttp(edge: Edge) {
       const head = await live.head();
       const asked = query.after === undefined ? head : (Number(query.after) as Position);
       const after = asked > head ? head : asked;
-      const joining = { user, name: reveal(state.name), room: params.room, after };
+      const place = live.connections.place('websocket', user);
+      if (!place) throw tooMany(edge);
+      const joining = { user, name: reveal(state.name), room: params.room, after, place };
       const data = connect({ ...edge, rooms, quota }, joining);
       const offered = request.headers.get('sec-websocket-protocol') ?? '';
       const headers = /^\s*bearer\s*,/i.test(offered) ? { 'sec-websocket-protocol': 'bearer' } : {};
@@ -91,6 +94,7 @@ export function chatSocketHttp(edge: Edge) {
         set.status = 101;
         return;
       }
+      place.release();
       throw new EdgeRefusal(400, 'BAD_REQUEST', 'Open this address with a WebSocket.');
     },
     { mayFollow: true, params: Room, query: Query, detail: { hide: true } },
@@ -102,8 +106,14 @@ type Parts = Pick<Edge, 'access' | 'live' | 'commands' | 'freshness' | 'newId' |
   readonly quota: ReturnType<typeof createQuota>;
 };
 
+function tooMany({ refused }: Pick<Edge, 'refused'>) {
+  refused('streams');
+  const message = `You have ${openMax} sockets open already. End one first.`;
+  return new EdgeRefusal(429, 'RATE_LIMITED', message, { 'retry-after': '5' });
+}
+
 /** One member's connection: a follower of the log on its way out, commands on its way in. */
-function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
+function connect(parts: Parts, { user, name, room, after, place }: Joining): Handlers {
   const { access, live, rooms } = parts;
   let socket: Socket;
   let following: Following | undefined;
@@ -140,6 +150,7 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
     if (isOver) return;
     isOver = true;
     following?.stop();
+    place.release();
     live.connections.remove(connection, reason);
     rooms.leave(room, socket);
   }

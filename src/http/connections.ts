@@ -1,7 +1,8 @@
 // Everything that stays open: how many a user has, and when one must end although its client would go on.
 import type { User } from './access.ts';
 
-const streamsMax = 32;
+/** Of each kind, for one user. */
+export const openMax = 32;
 /** A session that has ended may be seen for that long, five times within what is promised. */
 const sweepMs = 1_000;
 const stalledMsMax = 15_000;
@@ -19,6 +20,8 @@ export type Connection = {
   readonly keepAlive: () => void;
 };
 
+export type Place = { readonly release: () => void };
+
 export type Connections = ReturnType<typeof createConnections>;
 
 const keepAliveSweeps = 5;
@@ -26,7 +29,7 @@ const keepAliveSweeps = 5;
 /** @param mayGoOn Whether the user could open the same connection now. */
 export function createConnections(mayGoOn: (user: User) => boolean) {
   const open = new Set<Connection>();
-  const streams = new Map<string, number>();
+  const held = { sse: new Map<string, number>(), websocket: new Map<string, number>() };
   const counts = { sse: noneYet(), websocket: noneYet() };
   let sweeps = 0;
   let isShuttingDown = false;
@@ -60,19 +63,20 @@ export function createConnections(mayGoOn: (user: User) => boolean) {
       counts[kind].delivered += entries;
     },
 
-    /** Takes one of the user's places for a stream; undefined if there is none left. */
-    place({ id }: User): { readonly release: () => void } | undefined {
-      const count = streams.get(id) ?? 0;
-      if (count >= streamsMax || isShuttingDown) return undefined;
-      streams.set(id, count + 1);
+    /** Takes one of the user's places for a connection of a kind; undefined if there is none left. */
+    place(kind: ConnectionKind, { id }: User): Place | undefined {
+      const places = held[kind];
+      const count = places.get(id) ?? 0;
+      if (count >= openMax || isShuttingDown) return undefined;
+      places.set(id, count + 1);
       let isReleased = false;
       return {
         release() {
           if (isReleased) return;
           isReleased = true;
-          const left = streams.get(id)! - 1;
-          if (left > 0) streams.set(id, left);
-          else streams.delete(id);
+          const left = places.get(id)! - 1;
+          if (left > 0) places.set(id, left);
+          else places.delete(id);
         },
       };
     },

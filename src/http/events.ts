@@ -208,7 +208,7 @@ async function open(
 ) {
   const asked = positionIn(request, after);
   const head = await live.head();
-  const place = live.connections.place(user);
+  const place = live.connections.place('sse', user);
   if (!place) {
     refused('streams');
     return undefined;

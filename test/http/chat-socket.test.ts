@@ -223,6 +223,27 @@ describe('a member', () => {
     await Promise.all([watcher, first, second].map(({ leave }) => leave()));
   });
 
+  test('has at most thirty-two sockets, whatever the room', async () => {
+    const eve = await signUp(server.url);
+    const sockets = Array.from({ length: 32 }, () => join(newRoom(), eve));
+    expect(await Promise.all(sockets.map(({ opened }) => opened))).not.toContain(false);
+    const upgrade = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    };
+    const asked = { token: eve.accessToken, headers: upgrade };
+    const refused = await send(server.url, `GET /ws/chat/${newRoom()}`, asked);
+    expect(refused.headers.get('retry-after')).toMatch(/^[1-9]/);
+    await expectProblem(refused, 429, 'RATE_LIMITED');
+    expect(await join(newRoom(), ada).opened).toBe(true);
+    await sockets[0]!.leave();
+    let again = join(newRoom(), eve);
+    while (!(await again.opened)) again = join(newRoom(), eve);
+    await Promise.all([again, ...sockets.slice(1)].map(({ leave }) => leave()));
+  });
+
   test('may come with a ticket or a token in the address', async () => {
     const response = await send(server.url, 'POST /auth/ticket', { token: ada.accessToken });
     const { ticket } = (await response.json()) as { ticket: string };
