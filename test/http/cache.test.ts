@@ -103,6 +103,14 @@ describe('a cached answer', () => {
     expect(contents).not.toContain(ada.email.split('@')[0]!);
   });
 
+  test('of a search shows nothing of what was searched for in Redis', async () => {
+    const search = 'Grace of Arlington';
+    await fromCache(() => ada.client.products.get({ query: { search } }));
+    const contents = JSON.stringify(await redis.contents());
+    expect(contents).toContain('answer:products');
+    expect(contents).not.toContain('Arlington');
+  });
+
   test('is not asked for where reading rows is cheaper', async () => {
     const plain = await startServer({ redisUrl: redis.url });
     try {
