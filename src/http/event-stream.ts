@@ -46,29 +46,30 @@ export function eventStream(
   let isOver = false;
 
   function take(entries: readonly LiveEntry[]): number {
-    let [frames, count] = ['', 0];
+    let frames: string[] = [];
+    let length = 0;
     for (const [index, entry] of entries.entries()) {
-      if (frames.length >= chunkLength) {
-        send(frames, count);
-        [frames, count] = ['', 0];
+      if (length >= chunkLength) {
+        send(frames);
+        [frames, length] = [[], 0];
       }
-      if (frames === '' && isDraining) {
+      if (length === 0 && isDraining) {
         stalledSince ??= performance.now();
         return index;
       }
       const frame = frameOf(entry);
       if (!frame) continue;
-      frames += frame;
-      count += 1;
+      frames.push(frame);
+      length += frame.length;
     }
-    send(frames, count);
+    send(frames);
     return entries.length;
   }
 
-  function send(frames: string, count: number) {
-    if (count === 0 || isOver) return;
-    write(frames);
-    connections.delivered('sse', count);
+  function send(frames: readonly string[]) {
+    if (frames.length === 0 || isOver) return;
+    write(joined(frames));
+    connections.delivered('sse', frames.length);
   }
 
   /** What the socket does not take waits in memory until all of it has gone. */
@@ -132,6 +133,20 @@ export function eventStream(
   connections.add(connection);
   return new Response(new ReadableStream(source), { headers });
 }
+
+let newest: { readonly frames: readonly string[]; readonly text: string } = {
+  frames: [],
+  text: '',
+};
+
+/** One text for all who are given the same frames, usually one after the other. */
+function joined(frames: readonly string[]): string {
+  const isSame = frames.length === newest.frames.length && frames.every(isNewest);
+  if (!isSame) newest = { frames, text: frames.join('') };
+  return newest.text;
+}
+
+const isNewest = (frame: string, index: number) => frame === newest.frames[index];
 
 /**
  * Clients come back after a while of their own, lest all of them come at once. The id without data is no
