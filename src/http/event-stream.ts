@@ -47,16 +47,17 @@ export function eventStream(
 
   function take(entries: readonly LiveEntry[]): number {
     let frames: string[] = [];
-    let length = 0;
-    for (const [index, entry] of entries.entries()) {
+    let [length, looked] = [0, 0];
+    for (const entry of entries) {
       if (length >= chunkLength) {
         send(frames);
         [frames, length] = [[], 0];
       }
       if (length === 0 && isDraining) {
         stalledSince ??= performance.now();
-        return index;
+        return looked;
       }
+      looked += 1;
       const frame = frameOf(entry);
       if (!frame) continue;
       frames.push(frame);

@@ -63,18 +63,21 @@ type StoredText = {
 export function eventText(event: Recorded, stored: StoredText, audience: Audience): string {
   const { id, type, stream, version, position, time } = event;
   const data = stored.data ?? JSON.stringify(shown(event, audience));
-  const place = `"stream":${JSON.stringify(stream)},"version":${version},"position":${position}`;
-  return `{"id":"${id}","type":"${type}",${place},"time":"${time}","data":${data},"meta":${stored.meta}}`;
+  return `{"id":"${id}","type":"${type}","stream":${JSON.stringify(stream)},"version":${version},"position":${position},"time":"${time}","data":${data},"meta":${stored.meta}}`;
 }
 
 function shown({ data }: Recorded, audience: Audience): Record<string, unknown> {
   const values = data as Record<string, unknown>;
-  const isWithheld = (name: string) => audience === 'admin' && withheld.has(name);
-  const isAltered = (name: string) => values[name] === erased || isWithheld(name);
-  const names = Object.keys(values);
-  if (!names.some(isAltered)) return values; // nearly always
-  const seen = names.filter((name) => !isWithheld(name)).map((name) => [name, values[name]]);
+  for (const name in values) {
+    const isAltered = values[name] === erased || (audience === 'admin' && withheld.has(name));
+    if (isAltered) return altered(values, audience);
+  }
+  return values; // nearly always
+}
+
+function altered(values: Readonly<Record<string, unknown>>, audience: Audience) {
+  const names = Object.keys(values).filter((name) => audience !== 'admin' || !withheld.has(name));
   return Object.fromEntries(
-    seen.map(([name, value]) => [name, value === erased ? reveal(erased) : value]),
+    names.map((name) => [name, values[name] === erased ? reveal(erased) : values[name]]),
   );
 }
