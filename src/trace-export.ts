@@ -19,8 +19,8 @@ const batchMax = 512;
 const batchMs = 1_000;
 /** Of one batch, with what is tried again. */
 const exportMsMax = 5_000;
-/** Batches on their way at once, each of a collector that does not answer. */
-const exportsMax = 8;
+/** Batches on their way at once: a whole queue at the end, and those that nobody answers. */
+const exportsMax = 16;
 /** Of a graceful stop, which has others to wait for. */
 const flushMsMax = 2_000;
 const warnMs = 60 * 60 * 1_000;
@@ -32,12 +32,13 @@ export type ExportParts = {
 };
 
 export function openExport({ url, version, logger }: ExportParts) {
-  const exporter = reporting(
-    new OTLPTraceExporter({ url, timeoutMillis: exportMsMax, concurrencyLimit: exportsMax }),
-    logger,
-  );
+  const exporter = new OTLPTraceExporter({
+    url,
+    timeoutMillis: exportMsMax,
+    concurrencyLimit: exportsMax,
+  });
   const processor = new BatchSpanProcessor({
-    exporter,
+    exporter: reporting(exporter, logger),
     maxQueueSize: queueMax,
     maxExportBatchSize: batchMax,
     scheduledDelayMillis: batchMs,
@@ -49,12 +50,14 @@ export function openExport({ url, version, logger }: ExportParts) {
   });
   return {
     tracer: provider.getTracer(serviceName, version),
-    close: () =>
-      atMost(
-        provider.shutdown().catch(() => {}), // the exporter has told of it
-        flushMsMax,
-      ),
+    close: () => atMost(flush(), flushMsMax),
   };
+
+  /** One batch that is lost makes the provider give up on the others, which are on their way. */
+  async function flush(): Promise<void> {
+    await provider.shutdown().catch(() => {});
+    await exporter.forceFlush();
+  }
 }
 
 /** `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` count more than what stands here. */

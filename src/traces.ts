@@ -123,8 +123,7 @@ function appendTracing(
         spanned('append', () => {
           const scope = scopes.getStore();
           if (scope?.server.isRecording()) waiting.set(append, scope);
-          // Whatever an append wakes is no part of the request.
-          return scopes.exit(() => store.append(append));
+          return store.append(append);
         }),
     }),
 

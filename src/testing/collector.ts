@@ -30,15 +30,19 @@ type Export = {
   }[];
 };
 
-type Behaviour = 'accepts' | 'refuses' | 'is silent';
+type Answer = 'accepts' | 'refuses';
+/** What it holds it answers when it is told to. */
+type Behaviour = Answer | 'holds';
 
 export type Collector = ReturnType<typeof startCollector>;
 
 export function startCollector() {
   const bodies: string[] = [];
+  let sentWith = new Headers();
   let behaviour: Behaviour = 'accepts';
+  let abandoned = 0;
+  const held: ((answer: Answer) => void)[] = [];
   let requests = 0;
-  const never = Promise.withResolvers<Response>();
 
   const server = Bun.serve({
     hostname: '127.0.0.1',
@@ -47,16 +51,23 @@ export function startCollector() {
     routes: {
       '/v1/traces': {
         async POST(request) {
+          request.signal.addEventListener('abort', () => (abandoned += 1));
+          const body = await request.text();
           requests += 1;
-          if (behaviour === 'is silent') return await never.promise;
-          if (behaviour === 'refuses') return new Response('no', { status: 400 });
-          bodies.push(await request.text());
+          if ((await answer()) === 'refuses') return new Response('no', { status: 400 });
+          sentWith = request.headers;
+          bodies.push(body);
           return Response.json({ partialSuccess: {} });
         },
       },
     },
     fetch: () => new Response(null, { status: 404 }),
   });
+
+  function answer(): Answer | Promise<Answer> {
+    if (behaviour !== 'holds') return behaviour;
+    return new Promise<Answer>((resolve) => held.push(resolve));
+  }
 
   const exports = () => bodies.map((body) => JSON.parse(body) as Export);
   const spans = () =>
@@ -71,12 +82,21 @@ export function startCollector() {
     url: `http://127.0.0.1:${server.port}/v1/traces`,
     /** How often it was asked to take something. */
     requests: () => requests,
+    /** How often nobody has waited for the answer. */
+    abandoned: () => abandoned,
+    /** The headers of what was taken last. */
+    sentWith: () => sentWith,
     /** Everything that has been taken, as it came. */
     text: () => bodies.join('\n'),
     resource: () => record(exports()[0]!.resourceSpans[0]!.resource.attributes),
     spans,
     behave(next: Behaviour) {
       behaviour = next;
+    },
+    /** Answers what is held: all of it, or the one that came at a place. */
+    answer(answer: Answer, place?: number) {
+      const answered = place === undefined ? held : held.slice(place, place + 1);
+      for (const resolve of answered) resolve(answer);
     },
     /** Waits for the end of a request with this trace id, and answers the spans of the trace. */
     async trace(traceId: string): Promise<CollectedSpan[]> {
@@ -85,7 +105,7 @@ export function startCollector() {
       return ofTrace();
     },
     async stop() {
-      never.resolve(new Response(null, { status: 503 }));
+      for (const resolve of held) resolve('refuses');
       await server.stop(true);
     },
   };

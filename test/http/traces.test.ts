@@ -253,6 +253,27 @@ test('nothing of a person, no token and no text of a client is sent', async () =
   }
 });
 
+describe('what follows from a request', () => {
+  test('is no part of its trace', async () => {
+    const { traceId, headers } = newTrace();
+    const json = { text: `@${ada.email} look` };
+    await send(server.url, 'POST /chat/lobby/messages', { token: ada.accessToken, json, headers });
+    const register = { email: `${traceId}@example.com`, name: 'Grace', password: testPassword };
+    await send(server.url, 'POST /auth/register', { json: register, headers });
+    await server.reactedToAll();
+    const last = newTrace();
+    await send(server.url, 'GET /health', last);
+    await collector.trace(last.traceId);
+    const commands = (await collector.trace(traceId)).filter(({ name }) =>
+      name.startsWith('command'),
+    );
+    expect(commands.map(({ name }) => name)).toEqual([
+      'command PostMessage',
+      'command RegisterUser',
+    ]);
+  });
+});
+
 describe('a server that stops', () => {
   test('sends what it has not yet sent', async () => {
     const own = await startServer({ tracesUrl: collector.url });
