@@ -33,8 +33,9 @@ async function main(args: readonly string[]) {
       console.log(help);
       return 0;
     }
-    if (withPeers.some((name) => names.includes(name))) await installPeers();
-    console.log(await describeMachine(options));
+    const hasPeers = withPeers.some((name) => names.includes(name));
+    if (hasPeers) await installPeers();
+    console.log(await describeMachine(options, hasPeers));
     for (const name of names as readonly Name[]) {
       console.log(`\n${markdown(await benchmarks[name](options))}`);
       await cleanUp();

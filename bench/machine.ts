@@ -8,14 +8,16 @@ import type { BenchOptions } from './options.ts';
 const tmpfs = 0x01021994;
 
 /** What a number needs beside it: where, with which versions, and how it was measured. */
-export async function describeMachine({ rounds, seconds, isPinned }: BenchOptions) {
+export async function describeMachine(
+  { rounds, seconds, isPinned }: BenchOptions,
+  hasPeers: boolean,
+) {
   const cores = cpus();
   const memoryGib = Math.round(totalmem() / 2 ** 30);
-  const emmett = await versionOf('@event-driven-io/emmett-sqlite');
-  const sqlite3 = await versionOf('sqlite3');
+  const peers = hasPeers ? `; ${await versionsOfPeers()}` : '';
   return [
     `- Machine: ${cores.length} cores (${cores[0]?.model.trim()}), ${memoryGib} GiB, ${type()} ${release()}; ${placement(isPinned)}.`,
-    `- Versions: Bun ${Bun.version}, its SQLite ${sqliteVersion()}; peers: Elysia ${await versionOf('elysia')}, emmett-sqlite ${emmett} with sqlite3 ${sqlite3}, all under Bun.`,
+    `- Versions: Bun ${Bun.version}, its SQLite ${sqliteVersion()}${peers}.`,
     `- Rounds: ${rounds}, each ${seconds} s a variant, after a warm-up, forwards and backwards in turn; a ratio is taken within each round, then the median.`,
     ...(isOnTmpfs()
       ? ['- WARNING: temporary files are on tmpfs, where durability costs nothing.']
@@ -25,6 +27,12 @@ export async function describeMachine({ rounds, seconds, isPinned }: BenchOption
 
 function placement(isPinned: boolean) {
   return isPinned ? 'servers on core 0, load generator on core 1' : 'nothing pinned to a core';
+}
+
+async function versionsOfPeers() {
+  const emmett = await versionOf('@event-driven-io/emmett-sqlite');
+  const sqlite3 = await versionOf('sqlite3');
+  return `peers: Elysia ${await versionOf('elysia')}, emmett-sqlite ${emmett} with sqlite3 ${sqlite3}, all under Bun`;
 }
 
 async function versionOf(name: string) {

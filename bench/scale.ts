@@ -11,6 +11,8 @@ import type { Report } from './report.ts';
 import { measureInRounds, type Variant } from './rounds.ts';
 
 const connections = 64;
+/** So many that batches fill while others are on their way to the disk. */
+const creating = 256;
 const nodesMax = 3;
 const productCount = 1_000;
 
@@ -48,7 +50,7 @@ export async function scale(options: BenchOptions): Promise<Report> {
     measured: await measureInRounds(variants, options),
     ratios: counts.map((count) => ({ of: nodesName(count), to: rawName, target: 0.5 })),
     notes: [
-      `${connections} keep-alive connections in all, one product a request, every sku distinct, every answer 201.`,
+      `${creating} keep-alive connections in all, one product a request, every sku distinct, every answer 201.`,
       'PostgreSQL waits for the disk at each commit (fsync on), on this machine too, as do nodes and load.',
       'The bare inserts are the rows of the event and of its claim, from one connection.',
     ],
@@ -111,7 +113,7 @@ async function together(
   servers: readonly Server[],
   measure: (server: Server, connections: number) => Promise<LoadResult>,
 ): Promise<LoadResult> {
-  const share = Math.floor(connections / servers.length);
+  const share = Math.floor(creating / servers.length);
   const results = await Promise.all(servers.map((server) => measure(server, share)));
   const sum = (pick: (result: LoadResult) => number) =>
     results.reduce((total, result) => total + pick(result), 0);

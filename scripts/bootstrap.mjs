@@ -1,8 +1,16 @@
 // Runs before every script, on a machine with nothing but Node or nothing but Bun: installs what
-// bun.lock names, unless that is what the last install here has left.
+// bun.lock names and `patches` mend, unless that is what the last install here has left.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,9 +21,11 @@ const lock = join(root, 'node_modules', '.installing');
 const lockMsMax = 10 * 60 * 1_000;
 const lookMs = 100;
 const bunVersion = JSON.parse(read('package.json')).devDependencies.bun;
+const patches = readdirSync(join(root, 'patches')).toSorted();
 const wanted = createHash('sha256')
-  .update(read('package.json'))
-  .update(read('bun.lock'))
+  .update(
+    ['package.json', 'bun.lock', ...patches.map((name) => `patches/${name}`)].map(read).join(),
+  )
   .digest('hex');
 
 if (!isInstalled()) {

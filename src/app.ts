@@ -93,7 +93,7 @@ export async function createApplication(config: Config, logger: Logger) {
 
   const memory = { states, feed: () => live.feed };
   const accounts = await openAccounts({ ...storage, ...common, keyEncryption, secrets, memory });
-  const access = createAccess({ ...accounts, tickets });
+  const access = createAccess({ ...accounts, tickets, known: () => others?.known() });
   const live = createLive({ ...common, log: watchedLog, tickets, access, endOfTurn });
   const others = nodes && (await followOtherNodes({ ...storage, ...common, ...accounts }));
 
@@ -123,7 +123,7 @@ export async function createApplication(config: Config, logger: Logger) {
     ...accounts,
     passwordHashOf: vault.passwordHashOf,
     freshness: tracing.freshness(freshness),
-    once: createOnce({ vault, keyring, digest, clock }),
+    once: createOnce({ ...accounts, vault, keyring, digest, clock }),
     presence: shared.presence,
     nameOf: live.nameIfKnown,
     isProduction: config.isProduction,

@@ -180,6 +180,10 @@ describe('an environment that cannot be used', () => {
     ['PORT', 'three thousand'],
     ['PORT', '-1'],
     ['PORT', '65536'],
+    ['PORT', '1e3'],
+    ['PORT', '0x50'],
+    ['RATE_LIMIT_AUTH', 'true'],
+    ['RATE_LIMIT_AUTH', '1.5'],
     ['RATE_LIMIT_COMMANDS', 'many'],
     ['REFRESH_GRACE_SECONDS', '31'],
     ['REFRESH_GRACE_SECONDS', '-1'],
@@ -204,6 +208,14 @@ describe('an environment that cannot be used', () => {
       expect.stringContaining(`${name} must be `),
     ]);
   });
+});
+
+test.each([' '.repeat(40), '\n'.repeat(40)])('a secret is no longer for %j around it', (space) => {
+  for (const short of [`0123456789${space}`, `${space}0123456789,${secret('old')}`]) {
+    expect(problemsOf({ ...production, JWT_SECRET: short })).toEqual([
+      expect.stringContaining('JWT_SECRET must be 32 characters'),
+    ]);
+  }
 });
 
 test('a secret that is too short in a list, or set without the others, is refused', () => {
@@ -269,6 +281,14 @@ describe('production', () => {
     const problems = problemsOf({ ...production, CORS_ORIGINS: 'https://a.example,*' });
     expect(problems).toEqual([expect.stringMatching(/^CORS_ORIGINS /)]);
   });
+
+  test.each(['0.0.0.0/0', '10.0.0.0/8, ::/0'])(
+    'is refused with everybody for a proxy: %s',
+    (all) => {
+      const problems = problemsOf({ ...production, TRUSTED_PROXIES: all });
+      expect(problems).toEqual([expect.stringMatching(/^TRUSTED_PROXIES must not be everybody/)]);
+    },
+  );
 
   test('has its refusals told together with every other problem', () => {
     const problems = problemsOf({ NODE_ENV: 'production', PORT: 'x', CORS_ORIGINS: '*' });

@@ -1,5 +1,5 @@
 // The only reader of the environment. Every problem is reported at once.
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { isNetwork } from './http/addresses.ts';
 
@@ -151,20 +151,24 @@ export class InvalidConfig extends Error {
 /** @throws InvalidConfig with every problem. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(
-    Object.keys(Environment.properties).flatMap((name) =>
-      environment[name] ? [[name, environment[name]]] : [],
-    ),
+    Object.entries(Environment.properties).flatMap(([name, { type }]: [string, TSchema]) => {
+      const text = environment[name];
+      return text ? [[name, type === 'integer' ? integerIn(text) : text]] : [];
+    }),
   );
-  const values = Value.Convert(Environment, Value.Default(Environment, given)) as Environment;
+  const values = Value.Default(Environment, given) as Environment;
   const problems = [
     ...invalid(values),
     ...unreadable(values),
     ...unsafe(values),
     ...incomplete(values),
   ];
-  if (problems.length > 0) throw new InvalidConfig(problems);
+  if (problems.length > 0) throw new InvalidConfig([...new Set(problems)]);
   return Object.freeze(toConfig(values));
 }
+
+/** Digits alone: `Value.Convert` would take `1e3` and `true` for 1. */
+const integerIn = (text: string) => (/^\s*\d+\s*$/.test(text) ? Number(text) : text);
 
 /** One line a variable; the value itself is not shown, it may be a secret. */
 function invalid(values: unknown): string[] {
@@ -174,17 +178,26 @@ function invalid(values: unknown): string[] {
 }
 
 /** Lists of what no pattern describes. */
-function unreadable(values: Environment): string[] {
-  const { TRUSTED_PROXIES, CORS_ORIGINS, OTEL_EXPORTER_OTLP_ENDPOINT: collector } = values;
+function unreadable({ TRUSTED_PROXIES, CORS_ORIGINS, ...values }: Environment): string[] {
   const { description } = Environment.properties.TRUSTED_PROXIES;
+  // Space around a secret makes it no longer.
+  const short = secretNames.filter((name) =>
+    list(values[name] ?? '').some(({ length }) => length < secretLengthMin),
+  );
   const origins = list(CORS_ORIGINS).filter((origin) => origin !== '*');
   return [
+    ...short.map((name) => `${name} must be ${Environment.properties[name].description}.`),
     ...(list(TRUSTED_PROXIES).every(isNetwork) ? [] : [`TRUSTED_PROXIES must be ${description}.`]),
     ...(origins.every(isOrigin) ? [] : ['CORS_ORIGINS must be origins like https://app.example.']),
-    ...(collector === undefined || !/^https?:/.test(collector) || URL.canParse(collector)
+    ...(mayBeReached(values.OTEL_EXPORTER_OTLP_ENDPOINT)
       ? []
       : ['OTEL_EXPORTER_OTLP_ENDPOINT must be an address that can be reached.']),
   ];
+}
+
+/** What is not HTTP at all is told of by its pattern. */
+function mayBeReached(address = ''): boolean {
+  return !/^https?:/.test(address) || URL.canParse(address);
 }
 
 /** As browsers send it: nothing else would ever match. */
@@ -192,9 +205,10 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
+const secretLengthMin = 32;
 const secretNames = ['JWT_SECRET', 'JWT_REFRESH_SECRET', 'CRYPTO_SECRET'] as const;
 
-function unsafe({ NODE_ENV, CORS_ORIGINS, ...values }: Environment): string[] {
+function unsafe({ NODE_ENV, CORS_ORIGINS, TRUSTED_PROXIES, ...values }: Environment): string[] {
   const missing = secretNames.filter((name) => values[name] === undefined);
   if (NODE_ENV !== 'production') {
     if (missing.length === 0 || missing.length === secretNames.length) return [];
@@ -206,8 +220,15 @@ function unsafe({ NODE_ENV, CORS_ORIGINS, ...values }: Environment): string[] {
     ...guessable.map((name) => `${name} must not be a known default or a repeated character.`),
     ...(areDistinct(values) ? [] : [`${secretNames.join(', ')} must have nothing in common.`]),
     ...(list(CORS_ORIGINS).includes('*') ? ['CORS_ORIGINS must not be * in production.'] : []),
+    ...(list(TRUSTED_PROXIES).some(isEverybody)
+      ? [
+          'TRUSTED_PROXIES must not be everybody in production: whose word is taken chooses their address.',
+        ]
+      : []),
   ];
 }
+
+const isEverybody = (network: string) => network.endsWith('/0');
 
 /** Who learns one secret must not have another by it. */
 function areDistinct(values: Pick<Environment, (typeof secretNames)[number]>): boolean {

@@ -35,8 +35,9 @@ export async function createLogFollower(parts: LogFollowerParts) {
   const wakeUp = createWakeUp();
   const tenure = leases && tenureOf(leases, { name, logger, onAcquired: wakeUp.signal });
   let failure: unknown;
+  const { advance, caughtUpAt } = timed(tenure ? whileHeld(tenure, manager) : manager.advance);
   const subscription = createSubscription({
-    advance: tenure ? whileHeld(tenure, manager) : manager.advance,
+    advance,
     wakeUp,
     clock,
     onStatus(status, err) {
@@ -52,6 +53,7 @@ export async function createLogFollower(parts: LogFollowerParts) {
     name,
     position: manager.position,
     status: subscription.status,
+    caughtUpAt,
     start() {
       tenure?.start();
       subscription.start();
@@ -66,9 +68,10 @@ export async function createLogFollower(parts: LogFollowerParts) {
 
     check(): Check {
       const { error } = subscription.status();
-      return error === undefined
-        ? { name, ok: true }
-        : { name, ok: isExcused(failure), message: error };
+      if (error !== undefined) return { name, ok: isExcused(failure), message: error };
+      const unowned = tenure?.failure();
+      if (unowned === undefined) return { name, ok: true };
+      return { name, ok: false, message: `whose work it is cannot be found out: ${unowned}` };
     },
 
     /** Finishes the page at hand; what is left is met at the next start. */
@@ -76,6 +79,20 @@ export async function createLogFollower(parts: LogFollowerParts) {
       await subscription.stop();
       await manager.keep();
       await tenure?.stop();
+    },
+  };
+}
+
+/** Tells from when nothing was left to do: what happened before is known. */
+export function timed(advance: () => Promise<boolean>) {
+  let at = Number.NEGATIVE_INFINITY;
+  return {
+    caughtUpAt: () => at,
+    async advance(): Promise<boolean> {
+      const from = performance.now();
+      const hasMore = await advance();
+      if (!hasMore) at = from;
+      return hasMore;
     },
   };
 }

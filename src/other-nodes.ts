@@ -10,13 +10,17 @@ import type { EventStore } from './kernel/event-store.ts';
 import { idOf } from './kernel/stream.ts';
 import { createSubscription } from './kernel/subscription.ts';
 import type { Vault } from './kernel/vault.ts';
-import { createLogFollower } from './log-follower.ts';
+import { createLogFollower, timed } from './log-follower.ts';
 import { systemClock as clock } from './storage/clock.ts';
 import { createMemoryCheckpoints } from './storage/memory/follower-checkpoints.ts';
 import { createWakeUp } from './storage/wake-up.ts';
 
 /** How far the clocks of two nodes may be apart: a session ends by the clock of the node that ends it. */
 const clocksApartMs = 60_000;
+/** What others did counts here within a second, so whoever was told longer ago asks first: this node may have slept. */
+const knownMsMax = 1_000;
+const findOutMsMax = 5_000;
+const askAgainMs = 10;
 
 export type OtherNodesParts = {
   readonly log: Pick<EventLog, 'readTypes' | 'head'>;
@@ -44,7 +48,23 @@ export async function followOtherNodes({ store, noteRole, erasure, ...parts }: O
     },
   });
   const sessions = followEndedSessions(parts);
+  const caughtUpAt = () => Math.min(roles.caughtUpAt(), sessions.caughtUpAt());
+
+  async function findOut(): Promise<boolean> {
+    const from = performance.now();
+    while (caughtUpAt() < from) {
+      if (performance.now() - from > findOutMsMax) return false;
+      roles.wake();
+      sessions.wake();
+      await clock.sleep(askAgainMs);
+    }
+    return true;
+  }
+
   return {
+    /** Undefined while it is known what other nodes have done; else whether it can be found out. */
+    known: (): Promise<boolean> | undefined =>
+      performance.now() - caughtUpAt() < knownMsMax ? undefined : findOut(),
     checks: [roles.check, sessions.check] satisfies (() => Check)[],
     wake: roles.wake,
     start() {
@@ -63,15 +83,17 @@ type SessionsParts = Pick<OtherNodesParts, 'vault' | 'sessions' | 'logger'>;
 function followEndedSessions({ vault, sessions, logger }: SessionsParts) {
   const name = 'ended sessions';
   let lookedAt = Date.now();
+  const { advance, caughtUpAt } = timed(async () => {
+    const now = Date.now();
+    const since = new Date(Math.min(now, lookedAt) - clocksApartMs).toISOString();
+    sessions.noteEnded(await vault.sessionsEndedSince(since));
+    lookedAt = now;
+    return false;
+  });
+  const wakeUp = createWakeUp();
   const { start, stop, status } = createSubscription({
-    async advance() {
-      const now = Date.now();
-      const since = new Date(Math.min(now, lookedAt) - clocksApartMs).toISOString();
-      sessions.noteEnded(await vault.sessionsEndedSince(since));
-      lookedAt = now;
-      return false;
-    },
-    wakeUp: createWakeUp(),
+    advance,
+    wakeUp,
     clock,
     onStatus: (next, err) => logger[next.error ? 'warn' : 'debug']({ ...next, err }, name),
   });
@@ -79,5 +101,5 @@ function followEndedSessions({ vault, sessions, logger }: SessionsParts) {
     const { error } = status();
     return error === undefined ? { name, ok: true } : { name, ok: false, message: error };
   };
-  return { start, stop, check };
+  return { start, stop, check, caughtUpAt, wake: wakeUp.signal };
 }

@@ -6,7 +6,7 @@ import { erases, type ReadModel } from './kernel/read-model.ts';
 import { readModelSchema as schema, twinOf } from './projections/twins.ts';
 import { postgresReads } from './queries/engines.ts';
 import { createQueries, type Queries } from './queries/index.ts';
-import { openClient, patiently } from './storage/postgres/connection.ts';
+import { openClient, patiently, repeatedly } from './storage/postgres/connection.ts';
 import { migrateReadModel } from './storage/postgres/migrate-read-model.ts';
 import {
   openReadModelClient,
@@ -14,6 +14,7 @@ import {
   type PostgresReadModelParts,
 } from './storage/postgres/read-model.ts';
 import {
+  areRebuildsToBeDropped,
   dropUnfinishedRebuilds,
   openPostgresReadModelBeside,
   type PostgresBeside,
@@ -55,7 +56,7 @@ type Query = (...given: never[]) => Promise<unknown>;
 
 /** @throws StoreTooNew */
 export const migratePostgresRows = (url: string): Promise<void> =>
-  patiently(() => migrateReadModel(url, schema));
+  repeatedly(() => migrateReadModel(url, schema));
 
 /**
  * Migrates the read models and opens them for a projector.
@@ -70,17 +71,23 @@ export async function openPostgresReadModel(
   const sql = openReadModelClient(url);
   const parts = { sql, ...tables };
   const readModel = postgresReadModel(fence ? { ...parts, fence } : parts);
-  let haveCopies = false;
+  /** Undefined: whoever moved the rows before may have left some. */
+  let haveCopies: boolean | undefined;
   const removeCopies = async () => {
     haveCopies = !(await dropUnfinishedRebuilds(sql, schema));
   };
   return {
     ...readModel,
+    async begin(name, version) {
+      await readModel.begin(name, version);
+      haveCopies = undefined;
+    },
     async apply(batches) {
       if (batches.some(erases)) await removeCopies();
       await readModel.apply(batches);
     },
     async tidy() {
+      haveCopies ??= await areRebuildsToBeDropped(sql, schema);
       if (haveCopies) await removeCopies();
     },
     close: () => sql.end(),
@@ -96,7 +103,8 @@ export async function openPostgresRebuild(
   projections: readonly Projection[],
 ): Promise<PostgresBeside> {
   await migratePostgresRows(url);
-  const sql = openReadModelClient(url);
+  // One transaction of it does nothing but hold a lock, all the while.
+  const sql = openReadModelClient(url, 0);
   try {
     const beside = await openPostgresReadModelBeside({ sql, ...tables }, projections);
     const close = async () => {

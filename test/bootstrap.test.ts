@@ -50,6 +50,16 @@ describe('installing what is missing', () => {
     expect(has('node_modules/.bin/bun')).toBe(true);
   });
 
+  test('is done again when a patch has changed', async () => {
+    expect((await bootstrap()).exitCode).toBe(0);
+    const patch = join(place.path, 'patches/postgres@3.4.9.patch');
+    const text = await Bun.file(patch).text();
+    writeFileSync(patch, text.replaceAll('something must be heard', 'anything must be heard'));
+    expect((await bootstrap()).exitCode).toBe(0);
+    const patched = join(place.path, 'node_modules/postgres/src/connection.js');
+    expect(await Bun.file(patched).text()).toContain('anything must be heard');
+  });
+
   test('asks nothing of Node that the first 20 has not', async () => {
     const text = await Bun.file(join(root, 'scripts/bootstrap.mjs')).text();
     expect(text).not.toMatch(/import\.meta\.(?:dirname|filename|main)/);

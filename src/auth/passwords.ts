@@ -1,3 +1,5 @@
+import { argon2 } from 'node:crypto';
+import { promisify } from 'node:util';
 import pLimit from 'p-limit';
 import { Overloaded } from '../kernel/group-commit.ts';
 
@@ -6,6 +8,8 @@ const argon2id = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as c
 const concurrencyMax = 2;
 /** A second's work or two: whoever came later would wait longer than is of use. */
 const waitingMax = 64;
+
+const derive = promisify(argon2);
 
 export type Passwords = ReturnType<typeof createPasswords>;
 
@@ -30,6 +34,12 @@ export function createPasswords() {
     /** @throws Overloaded when too many wait for a hash. */
     hash: async (password: string) => run(() => hashed(password)),
 
+    /**
+     * Stands for a text with a password in it where it must be told again, and is as hard to guess by as a hash.
+     * @throws Overloaded when too many wait for a hash.
+     */
+    fingerprint: async (text: string, salt: string) => run(() => fingerprintOf(text, salt)),
+
     /** A stronger hash for one that is weaker than new ones are; undefined while others wait. */
     async strengthened(password: string, hash: string): Promise<string | undefined> {
       if (!isWeaker(hash) || limit.pendingCount > 0) return undefined;
@@ -46,6 +56,12 @@ export function createPasswords() {
       return isMatch && hash !== undefined;
     },
   };
+}
+
+async function fingerprintOf(text: string, salt: string): Promise<string> {
+  const { algorithm, memoryCost: memory, timeCost: passes } = argon2id;
+  const given = { message: text, nonce: salt, memory, passes, parallelism: 1, tagLength: 32 };
+  return Buffer.from(await derive(algorithm, given)).toString('base64url');
 }
 
 /** Than `argon2id` above, in any of its numbers. */

@@ -6,7 +6,8 @@ import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { Caller } from '../commands/caller.ts';
 import type { Role } from '../events/users.ts';
-import { problem, problems, type Set } from './problem.ts';
+import { queryOf } from './paths.ts';
+import { EdgeRefusal, problem, problems, type Set } from './problem.ts';
 import type { Tickets } from '../auth/tickets.ts';
 import type { Claims, Tokens } from './tokens.ts';
 
@@ -24,6 +25,11 @@ export type AccessParts = {
   readonly recentRoles: Pick<RecentRoles<Role>, 'of'>;
   /** Who was erased while tokens of theirs may still be unexpired. */
   readonly recentlyErased: Pick<Recent<true>, 'get'>;
+  /**
+   * Undefined while it is known whom other nodes have signed out, or given another role; else whether it can
+   * be found out.
+   */
+  readonly known?: () => Promise<boolean> | undefined;
 };
 
 const ranks: Record<Role, number> = { user: 0, moderator: 1, admin: 2 };
@@ -40,6 +46,7 @@ export type Access = ReturnType<typeof createAccess>;
 
 export function createAccess(parts: AccessParts) {
   const { tokens, sessions, tickets, recentRoles, recentlyErased } = parts;
+  const { known = () => undefined } = parts;
 
   async function identify(request: Request): Promise<User | undefined> {
     const token = bearerToken(request);
@@ -63,7 +70,7 @@ export function createAccess(parts: AccessParts) {
   /** By header where one can be set; else by a ticket or an access token in the address, or a subprotocol. */
   async function identifyFollower(request: Request): Promise<User | undefined> {
     if (request.headers.has('authorization')) return identify(request);
-    const token = subprotocolToken(request) ?? new URL(request.url).searchParams.get('token');
+    const token = subprotocolToken(request) ?? queryOf(request).get('token');
     if (!token) return undefined;
     const ticketed = await tickets.use(token);
     if (ticketed) return mayGoOn(ticketed) ? ticketed : undefined;
@@ -75,6 +82,13 @@ export function createAccess(parts: AccessParts) {
     if (sessions.hasEnded(sessionId) || recentlyErased.get(id)) return false;
     if (expiresAt * 1_000 <= Date.now()) return false;
     return ranks[recentRoles.of(id) ?? role] >= ranks[role];
+  }
+
+  /** @throws EdgeRefusal 503 while it cannot be known whom other nodes have signed out. */
+  async function upToDate(finding: Promise<boolean>): Promise<void> {
+    if (await finding) return;
+    const message = 'Who is signed in cannot be found out at the moment.';
+    throw new EdgeRefusal(503, 'UNAVAILABLE', message, { 'retry-after': '1' });
   }
 
   function admit(user: User | undefined, request: Request, set: Set, least: Role): void {
@@ -95,6 +109,8 @@ export function createAccess(parts: AccessParts) {
       detail: { security },
       response: problems(401),
       async transform({ request, set }) {
+        const finding = known();
+        if (finding) await upToDate(finding);
         admit(recognise(request) ?? (await identify(request)), request, set, 'user');
       },
       resolve: ({ request }) => ({ user: callers.get(request)! }),
@@ -104,6 +120,8 @@ export function createAccess(parts: AccessParts) {
       detail: { security },
       response: problems(401),
       async transform({ request, set }) {
+        const finding = known();
+        if (finding) await upToDate(finding);
         admit(await identifyFollower(request), request, set, 'user');
       },
       resolve: ({ request }) => ({ user: callers.get(request)! }),
@@ -113,12 +131,14 @@ export function createAccess(parts: AccessParts) {
       detail: { security: [{ bearerAuth: [least] }] },
       response: problems(401, 403),
       async transform({ request, set }) {
+        const finding = known();
+        if (finding) await upToDate(finding);
         admit(recognise(request) ?? (await identify(request)), request, set, least);
       },
       resolve: ({ request }) => ({ user: callers.get(request)! }),
     }),
   });
-  return Object.assign(plugin, { identify, mayGoOn });
+  return Object.assign(plugin, { identify, mayGoOn, known });
 }
 
 /** Browsers can send a token with a WebSocket only as if it were a protocol: `bearer, <token>`. */

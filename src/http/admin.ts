@@ -2,11 +2,12 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import type { UserRejection } from '../commands/users.ts';
 import { Role } from '../events/users.ts';
+import { adminEventsHttp } from './admin-events.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { type JobControl, jobsHttp } from './jobs.ts';
 import { PageOf, pageOf, PageQuery, toPage } from './paging.ts';
 import { problem, problems } from './problem.ts';
-import { answer, Id, Position, strict, Time } from './schemas.ts';
+import { answer, PathId, Position, strict, Time } from './schemas.ts';
 import { known, userView, UserView } from './views.ts';
 
 export const refusals = {
@@ -58,6 +59,7 @@ export type ProjectionControl = {
 export function adminHttp(edge: Edge, projections: ProjectionControl, jobs: JobControl) {
   return new Elysia({ name: 'http.admin', prefix: '/admin', tags: ['Administration'] })
     .use(users(edge))
+    .use(adminEventsHttp(edge))
     .use(projectionRoutes(edge, projections))
     .use(jobsHttp(edge, jobs));
 }
@@ -100,7 +102,7 @@ function users(edge: Edge) {
       },
       {
         requireRole: 'admin',
-        params: t.Object({ id: Id }),
+        params: t.Object({ id: PathId }),
         body: strict({ role: Role }),
         response: { 200: UserView, ...problems(404, 409, 412, 422, 429, 503) },
         detail: { summary: "Change a user's role" },

@@ -35,7 +35,8 @@ export function authHttp(edge: Edge) {
       async ({ body, request, set, status }) => {
         if (await isCommonPassword(body.password, body.email, body.name))
           return status(422, commonPassword(set, '/password'));
-        return once({ request, set, body, callerId: 'anonymous' }, personOf, async (repeatable) => {
+        const sent = { request, set, body, hasPassword: true, callerId: 'anonymous' } as const;
+        return once(sent, personOf, async (repeatable) => {
           const taken = problem(
             set,
             'EMAIL_TAKEN',

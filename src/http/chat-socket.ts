@@ -144,6 +144,14 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
     rooms.leave(room, socket);
   }
 
+  async function hear(message: Message): Promise<void> {
+    const isKnown = (await access.known()) ?? true;
+    if (!access.mayGoOn(user)) return connection.end('session-ended');
+    const author = { socket, user, room };
+    if (isKnown) return post(parts, author, message);
+    refuse(socket, message.ref, 'UNAVAILABLE', 'The message was not stored. Try again soon.');
+  }
+
   return {
     open(opened) {
       socket = opened;
@@ -155,7 +163,9 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
     message(_, frame) {
       if (!access.mayGoOn(user)) return connection.end('session-ended');
       if (socket.getBufferedAmount() > waitingBytesMax) return connection.end('stalled');
-      posting = posting.then(() => post(parts, { socket, user, room }, frame));
+      // What is refused waits for nothing, so that no more waits than may be posted.
+      const message = admitted(parts, { socket, user, room }, frame);
+      if (message) posting = posting.then(() => hear(message));
     },
     drain() {
       if (stalledSince === undefined || socket.getBufferedAmount() > waitingBytesMax / 2) return;
@@ -168,30 +178,47 @@ function connect(parts: Parts, { user, name, room, after }: Joining): Handlers {
 
 type Author = { readonly socket: Socket; readonly user: User; readonly room: string };
 
-async function post(
-  { commands, freshness, newId, quota, refused }: Parts,
-  { socket, user, room }: Author,
+type Message = { readonly text: string; readonly ref: string | undefined };
+
+function refuse(socket: Socket, ref: string | undefined, code: string, message: string): void {
+  socket.send(JSON.stringify({ type: 'error', code, message, ref }));
+}
+
+/** Undefined for what its author has been told to be refused. */
+function admitted(
+  { quota, refused }: Parts,
+  { socket, user }: Author,
   frame: string | Buffer,
-): Promise<void> {
+): Message | undefined {
   const { text, ref } = parse(frame);
-  const refuse = (code: string, message: string) =>
-    void socket.send(JSON.stringify({ type: 'error', code, message, ref }));
-  if (text === undefined) return refuse('VALIDATION_ERROR', 'Send { "text": …, "ref"?: … }.');
-  if (!quota.take(user.id)) {
+  if (text === undefined) {
+    refuse(socket, ref, 'VALIDATION_ERROR', 'Send { "text": …, "ref"?: … }.');
+  } else if (quota.take(user.id)) {
+    return { text, ref };
+  } else {
     refused('messages');
-    return refuse('RATE_LIMITED', 'At most 20 messages in 10 seconds. Wait a little.');
+    refuse(socket, ref, 'RATE_LIMITED', 'At most 20 messages in 10 seconds. Wait a little.');
   }
+  return undefined;
+}
+
+async function post(
+  { commands, freshness, newId }: Parts,
+  { socket, user, room }: Author,
+  { text, ref }: Message,
+): Promise<void> {
   try {
     const requestId = newId();
     const context = { actorId: user.id, correlationId: requestId, causationId: requestId };
     const command = { type: 'PostMessage', room, text, by: user } as const;
     const outcome = await commands.messages(newId(), command, { ...context, isNew: true });
-    if (!outcome.ok) return refuse('CONFLICT', 'This message exists already.');
+    if (!outcome.ok) return refuse(socket, ref, 'CONFLICT', 'This message exists already.');
     const { id, position } = outcome;
     freshness.wrote(user.id, position);
     socket.send(JSON.stringify({ type: 'ack', ref, id, position }));
   } catch {
-    refuse('UNAVAILABLE', 'The message may not have been stored. Look before you send it again.');
+    const message = 'The message may not have been stored. Look before you send it again.';
+    refuse(socket, ref, 'UNAVAILABLE', message);
   }
 }
 

@@ -5,7 +5,7 @@ import { erased, reveal } from '../kernel/event.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { limitMax, queryInteger } from './paging.ts';
 import { problem, problems, type Set } from './problem.ts';
-import { answer, Id, MessageText, strict } from './schemas.ts';
+import { answer, MessageText, PathId, strict } from './schemas.ts';
 import { known, type MessageView as View, messageView, MessageView } from './views.ts';
 
 const refusals = {
@@ -24,7 +24,7 @@ const room = t.String({
   examples: ['lobby'],
 });
 const Room = t.Object({ room });
-const Message = t.Object({ room, id: Id });
+const Message = t.Object({ room, id: PathId });
 const NewMessage = strict({ text: MessageText });
 const Window = t.Object(
   {

@@ -3,7 +3,7 @@ import { Elysia, t } from 'elysia';
 import { refusals } from './admin.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale } from './edge.ts';
 import { problem, problems, type Set } from './problem.ts';
-import { Id } from './schemas.ts';
+import { PathId } from './schemas.ts';
 
 type Asked = {
   readonly userId: string;
@@ -44,7 +44,7 @@ export function erasureHttp(edge: Edge) {
       },
       {
         requireRole: 'admin',
-        params: t.Object({ id: Id }),
+        params: t.Object({ id: PathId }),
         response,
         detail: {
           tags: ['Administration'],

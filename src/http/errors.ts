@@ -71,6 +71,9 @@ export function errorHandling(logger: Logger, methodsAt: (path: string) => reado
       case 'VALIDATION': {
         const validation = error as ValidationError;
         if (validation.type === 'response') break;
+        if (validation.type === 'params' && isNoId(validation.value)) {
+          return unknownRoute(set, [], refuse);
+        }
         return { status: 422, body: invalid(set, validation) };
       }
     }
@@ -120,6 +123,12 @@ function unknownRoute(set: Set, methods: readonly string[], refuse: Refuse): Ans
   if (methods.length === 0) return refuse(404, 'NOT_FOUND', 'There is nothing at this address.');
   set.headers['allow'] = methods.join(', ');
   return refuse(405, 'METHOD_NOT_ALLOWED', 'This address does not answer to this method.');
+}
+
+/** Whether an address asks for an id with a NUL in it: nothing has one. */
+function isNoId(parts: unknown): boolean {
+  const { id } = (parts ?? {}) as { readonly id?: unknown };
+  return typeof id === 'string' && id.includes('\0');
 }
 
 /** Names each place that is wrong and what it must be; never the value that was sent. */

@@ -6,6 +6,7 @@ import type { Position as LogPosition, StreamName } from '../kernel/stream.ts';
 import type { User } from './access.ts';
 import type { Edge } from './edge.ts';
 import { eventStream, type StreamRequest } from './event-stream.ts';
+import type { Live } from './live.ts';
 import type { LiveEntry } from './live-entry.ts';
 import { limitMax, queryInteger } from './paging.ts';
 import { EdgeRefusal, problem, problems } from './problem.ts';
@@ -16,7 +17,7 @@ const readPageSize = 100;
 /** How much of the log one request looks through for events that its filter lets pass. */
 const readEventsMax = 5_000;
 
-const EventView = answer({
+export const EventView = answer({
   id: Id,
   type: Type.String({ examples: ['ProductCreated'] }),
   stream: Type.String({ examples: ['product-019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'] }),
@@ -26,7 +27,7 @@ const EventView = answer({
   data: Type.Record(Type.String(), Type.Unknown()),
   meta: answer({ actorId: Id, correlationId: Type.String(), causationId: Type.String() }),
 });
-const Events = answer({
+export const Events = answer({
   data: Type.Array(EventView),
   nextAfter: Type.Union([Position, Type.Null()], {
     description: 'The `after` of the next page; null at the end of the log.',
@@ -65,7 +66,7 @@ const token = t.Optional(
   }),
 );
 const Filter = t.Object({ after, types, stream }, { additionalProperties: true });
-const PageFilter = t.Object(
+export const PageFilter = t.Object(
   {
     after,
     types,
@@ -102,22 +103,7 @@ function eventPages({ access, freshness, live }: Edge) {
     '/events',
     async ({ query, request, user }) => {
       await freshness.read(request, user.id);
-      const { limit = 50 } = query;
-      const data: View[] = [];
-      const view = viewer(user, query);
-      let position = toPosition(query.after ?? '0');
-      for (let looked = 0; looked < readEventsMax; looked += readPageSize) {
-        const page = await live.read(position, readPageSize);
-        for (const entry of page.entries) {
-          const seen = view(entry);
-          if (seen) data.push(seen);
-          position = entry.position;
-          if (data.length === limit) return { data, nextAfter: position };
-        }
-        position = page.to;
-        if (page.isLast) return { data, nextAfter: null };
-      }
-      return { data, nextAfter: position };
+      return pageOfEvents(live, query, user);
     },
     {
       isAuthenticated: true,
@@ -130,6 +116,30 @@ function eventPages({ access, freshness, live }: Edge) {
       },
     },
   );
+}
+
+/** The events behind `after` that the user may see and asks for; so many, or as many as a request looks through. */
+export async function pageOfEvents(
+  { read }: Pick<Live, 'read'>,
+  query: Static<typeof PageFilter>,
+  user: User,
+): Promise<Static<typeof Events>> {
+  const { limit = 50 } = query;
+  const data: View[] = [];
+  const view = viewer(user, query);
+  let position = toPosition(query.after ?? '0');
+  for (let looked = 0; looked < readEventsMax; looked += readPageSize) {
+    const page = await read(position, readPageSize);
+    for (const entry of page.entries) {
+      const seen = view(entry);
+      if (seen) data.push(seen);
+      position = entry.position;
+      if (data.length === limit) return { data, nextAfter: position };
+    }
+    position = page.to;
+    if (page.isLast) return { data, nextAfter: null };
+  }
+  return { data, nextAfter: position };
 }
 
 function eventStreams(edge: Edge) {
@@ -241,6 +251,7 @@ function viewer(user: User, filter: Filter) {
 }
 
 function filterOf({ types: names, stream: only }: Filter) {
+  if (names === undefined && only === undefined) return { isWanted: () => true };
   const wanted = names === undefined ? undefined : new Set(names.split(','));
   return {
     isWanted: ({ event }: LiveEntry) =>

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 
 const year = 365 * 24 * 60 * 60;
-const nothing = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/** As a policy: nothing is loaded, run or sent, and no page may show it within itself. */
+export const nothing =
+  "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 export function protectiveHeaders(isProduction: boolean): Record<string, string> {
   return {

@@ -1,6 +1,7 @@
 // The same `Idempotency-Key` from the same caller with the same body gets the first answer again.
 // The log's command id makes the event happen once; the vault keeps the answer; both survive a crash.
 import { status } from 'elysia';
+import type { Passwords } from '../auth/passwords.ts';
 import type { Keyring } from '../kernel/keyring.ts';
 import type { Clock } from '../kernel/time.ts';
 import type { Vault } from '../kernel/vault.ts';
@@ -17,6 +18,8 @@ export type Repeatable = {
   readonly request: Request;
   readonly set: Set;
   readonly body: unknown;
+  /** What stands for it in the log and the vault must be as hard to guess by as the hash of a password. */
+  readonly hasPassword?: true;
   readonly callerId: string;
 };
 
@@ -30,8 +33,9 @@ export function createOnce(parts: {
   readonly keyring: Keyring;
   readonly digest: (kind: string, value: string) => string;
   readonly clock: Clock;
+  readonly passwords: Pick<Passwords, 'fingerprint'>;
 }) {
-  const { vault, keyring, digest, clock } = parts;
+  const { vault, keyring, digest, clock, passwords } = parts;
   const running = new Map<string, Promise<unknown>>();
 
   /**
@@ -43,7 +47,7 @@ export function createOnce(parts: {
     personOf: (result: Result) => string | null,
     run: (command: CommandIdentity | undefined) => Promise<Result>,
   ): Promise<Result> {
-    const { request, set, body, callerId } = repeatable;
+    const { request, set, callerId } = repeatable;
     const key = request.headers.get('idempotency-key');
     if (key === null) return run(undefined);
     if (!/^[\u0020-\u007e]{1,255}$/.test(key)) {
@@ -54,10 +58,7 @@ export function createOnce(parts: {
       );
     }
     const commandId = digest('command', `${callerId}\n${key}`);
-    const requestDigest = digest(
-      'request',
-      `${request.method} ${pathOf(request)}\n${JSON.stringify(body)}`,
-    );
+    const requestDigest = await digestOf(repeatable, commandId);
 
     while (running.has(commandId)) await running.get(commandId);
     const first = answered(commandId, requestDigest, async () => {
@@ -83,6 +84,11 @@ export function createOnce(parts: {
       running.delete(commandId);
     }
   };
+
+  function digestOf({ request, body, hasPassword }: Repeatable, commandId: string) {
+    const text = `${request.method} ${pathOf(request)}\n${JSON.stringify(body)}`;
+    return hasPassword ? passwords.fingerprint(text, commandId) : digest('request', text);
+  }
 
   async function answered<Result>(
     commandId: string,

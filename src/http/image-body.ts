@@ -1,6 +1,6 @@
 // An image as it is sent: how much of it is read, and what it must be. Its kind and its size in pixels are read
 // from its own first bytes, without decoding it; what the client says of it must agree.
-import { imageSize } from 'image-size';
+import { disableTypes, imageSize, types } from 'image-size';
 import type { ProductImage } from '../events/products.ts';
 import { EdgeRefusal } from './problem.ts';
 
@@ -22,6 +22,8 @@ const kinds: Readonly<Record<string, string>> = {
   webp: 'image/webp',
 };
 export const imageTypes: readonly string[] = Object.values(kinds);
+// Its readers of other formats are not for strangers' bytes: that of ICNS never comes back from an entry of length 0.
+disableTypes(types.filter((type) => !Object.hasOwn(kinds, type)));
 
 export type SentImage = { readonly image: ProductImage; readonly content: Uint8Array };
 

@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { Elysia, t } from 'elysia';
 import type { SignedPaths } from '../auth/signed-paths.ts';
 import { type Blobs, isBlobKey } from '../kernel/blobs.ts';
+import { nothing } from './headers.ts';
 import { EdgeRefusal, problems } from './problem.ts';
 import type { ImageAddress } from './views.ts';
 
@@ -68,7 +69,7 @@ function headersOf(requestId: string, name: string, key: string): Record<string,
     etag: `"${key}"`,
     'cache-control': 'private, max-age=31536000, immutable',
     'content-disposition': `inline; filename="${name}"`,
-    'content-security-policy': "default-src 'none'; sandbox",
+    'content-security-policy': `${nothing}; sandbox`,
     'x-content-type-options': 'nosniff',
   };
 }

@@ -8,6 +8,7 @@ import { answer, Position, strict, Time } from './schemas.ts';
 
 const JobId = Type.String({
   maxLength: 200,
+  pattern: '^[^\\u0000]*$',
   description: 'The id of an event, a full stop, and the name of an effect.',
   examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10.welcome-mail'],
 });

@@ -39,6 +39,9 @@ export function entryOpener({ store, log, nameOf, onBroken }: EntryParts) {
   /** As the newest pages tell; pages of any age, which may be many, leave nothing here. */
   const withdrawn = new LRUCache<StreamName, true>({ max: withdrawalsRemembered });
 
+  /** Asked of each message for each follower, and nearly never anything is. */
+  const isWithdrawn = (message: StreamName) => withdrawn.size > 0 && withdrawn.has(message);
+
   function dataTextOf(stored: StoredEvent): string | undefined {
     return store.registry.isReadAsStored(stored) ? stored.data : undefined;
   }
@@ -71,7 +74,7 @@ export function entryOpener({ store, log, nameOf, onBroken }: EntryParts) {
       for (const { type, stream } of page) {
         if (type === 'MessageWithdrawn') withdrawn.set(stream, true);
       }
-      return openPage(page, (message) => withdrawn.has(message));
+      return openPage(page, isWithdrawn);
     },
 
     /** Opens a page of any age; the log is asked which of its messages have been withdrawn since. */
@@ -82,7 +85,7 @@ export function entryOpener({ store, log, nameOf, onBroken }: EntryParts) {
       for (const [next] of await Promise.all(later)) {
         if (next?.type === 'MessageWithdrawn') already.add(next.stream);
       }
-      return openPage(page, (message) => already.has(message) || withdrawn.has(message));
+      return openPage(page, (message) => already.has(message) || isWithdrawn(message));
     },
   };
 }

@@ -4,7 +4,7 @@ import type { NotificationRejection } from '../commands/notifications.ts';
 import { accepted, contextOf, type Edge, tag } from './edge.ts';
 import { limitMax, PageOf, queryInteger, toPage } from './paging.ts';
 import { problem, problems } from './problem.ts';
-import { Id } from './schemas.ts';
+import { PathId } from './schemas.ts';
 import { known, notificationView, NotificationView } from './views.ts';
 
 /** That it is somebody else's is nobody's business: to others there is none. */
@@ -15,7 +15,7 @@ const refusals = {
   'notification-exists': [409, 'CONFLICT', 'This notification exists already.'],
 } as const satisfies Record<NotificationRejection, readonly [number, string, string]>;
 
-const NotificationId = t.Object({ id: Id });
+const NotificationId = t.Object({ id: PathId });
 const Window = t.Object(
   {
     page: t.Optional(queryInteger('page', { maximum: 1_000_000, default: 1 })),

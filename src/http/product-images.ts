@@ -5,6 +5,7 @@ import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts
 import { imageTypes, readImage } from './image-body.ts';
 import { problems, type Set } from './problem.ts';
 import { ProductId, refusals, refuse } from './products.ts';
+import { createUploads } from './uploads.ts';
 import { known, productView, ProductView } from './views.ts';
 
 type Asking = { readonly id: string; readonly request: Request; readonly set: Set };
@@ -18,6 +19,7 @@ const requestBody = {
 
 export function productImagesHttp(edge: Edge) {
   const { access, commands, freshness, images, limits, queries } = edge;
+  const receive = createUploads();
 
   async function send({ id, request, set }: Asking, command: ProductCommand) {
     const context = { ...contextOf(set, command.by.id), ifVersion: ifVersion(request) };
@@ -61,7 +63,7 @@ export function productImagesHttp(edge: Edge) {
     .put(
       '/:id/image',
       async ({ params: { id }, request, set, status, user }) => {
-        const { image, content } = await readImage(request);
+        const { image, content } = await receive(user.id, () => readImage(request));
         const command = { type: 'AttachImage', image, by: user } as const;
         const refusal = await refusalOf(id, command);
         if (refusal) return status(refusals[refusal][0], refuse(set, refusal));

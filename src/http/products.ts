@@ -9,6 +9,7 @@ import {
   answer,
   Id,
   Name,
+  PathId,
   Position,
   PositionOrTime,
   Price,
@@ -32,7 +33,7 @@ const ProductPatch = Type.Object(
   { name: Type.Optional(Name), price: Type.Optional(Price) },
   { additionalProperties: false, minProperties: 1 },
 );
-export const ProductId = t.Object({ id: Id });
+export const ProductId = t.Object({ id: PathId });
 const AsOf = t.Object({ asOf: t.Optional(PositionOrTime) });
 const HistoryEntry = strict({
   position: Position,

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { isCommonPassword } from '../auth/common-passwords.ts';
+import { reveal } from '../kernel/event.ts';
 import { commonPassword } from './auth.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
 import { problem, problems, type Set } from './problem.ts';
@@ -58,10 +59,12 @@ export function profileHttp(edge: Edge) {
     .post(
       '/password',
       async ({ body, request, set, status, user }) => {
-        if (await isCommonPassword(body.newPassword))
+        const { state } = await commands.users.load(user.id);
+        const guesses = state.status === 'registered' ? [state.email, state.name].map(reveal) : [];
+        if (await isCommonPassword(body.newPassword, ...guesses))
           return status(422, commonPassword(set, '/newPassword'));
         return once(
-          { request, set, body, callerId: user.id },
+          { request, set, body, hasPassword: true, callerId: user.id },
           () => user.id,
           async (repeatable) => {
             const hash = await edge.passwordHashOf(user.id);

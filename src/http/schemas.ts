@@ -95,6 +95,13 @@ export const Id = Type.String({
   description: 'A UUIDv7.',
   examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'],
 });
+/** As it stands in an address. PostgreSQL cannot be asked for a text with a NUL. */
+export const PathId = Type.String({
+  maxLength: 64,
+  pattern: '^[^\\u0000]*$',
+  description: 'A UUIDv7.',
+  examples: ['019aa0c4-7a3e-7000-8000-5b2f3d1c9e10'],
+});
 export const Time = Type.String({ format: 'date-time', examples: ['2026-11-23T09:45:00.000Z'] });
 export const PositionOrTime = Type.Unsafe<string>({
   [Kind]: 'PositionOrTime',

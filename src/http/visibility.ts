@@ -1,7 +1,7 @@
 // Who may see which event in a stream, and what of it. What no rule names is for admins only, so that
 // a new kind of event is not shown before somebody has thought about it.
 import { erased, type Recorded, reveal } from '../kernel/event.ts';
-import { idOf } from '../kernel/stream.ts';
+import { categoryOf, idOf } from '../kernel/stream.ts';
 import type { User } from './access.ts';
 
 /** An event as streams carry it. */
@@ -23,20 +23,23 @@ export type EventView = {
 /** In which form a viewer gets an event: viewers of one audience get the same bytes. */
 export type Audience = 'everyone' | 'person' | 'admin';
 
-const forEveryone = new Set(['product', 'message']);
+const forEveryone = ['product-', 'message-'];
 /** Told to the person only, never to an admin who watches. */
 export const withheld = new Set(['email']);
 
 /** Undefined if this viewer may not see the event at all. */
 export function audienceOf(event: Recorded, viewer: Pick<User, 'id' | 'role'>) {
-  const category = event.stream.slice(0, event.stream.indexOf('-'));
-  if (forEveryone.has(category)) return 'everyone' satisfies Audience;
-  if (personOf(category, event) === viewer.id) return 'person' satisfies Audience;
+  const { stream } = event;
+  for (const prefix of forEveryone) {
+    if (stream.startsWith(prefix)) return 'everyone' satisfies Audience;
+  }
+  if (personOf(event) === viewer.id) return 'person' satisfies Audience;
   return viewer.role === 'admin' ? ('admin' satisfies Audience) : undefined;
 }
 
 /** Whom an event is about, where it concerns one person alone. */
-function personOf(category: string, { stream, data }: Recorded): string | undefined {
+function personOf({ stream, data }: Recorded): string | undefined {
+  const category = categoryOf(stream);
   if (category === 'user') return idOf(stream);
   return category === 'notification' ? (data as { userId?: string }).userId : undefined;
 }

@@ -196,6 +196,19 @@ describe('a personal field', () => {
     const reading = registry.decode([forged], keys.keyring());
     expect(await failureOf(reading)).toBeInstanceOf(SealBroken);
   });
+
+  test.each([[null], [5], [true], [{}], [[]]])(
+    'is not what stands in its place: %j',
+    async (other) => {
+      const keys = people('ada');
+      const { by, ...rest } = JSON.parse((await seal(keys.keyring())).data);
+      for (const data of [{ ...rest, by: other }, { by: other }]) {
+        const reading = registry.decode([stored('ParcelSigned', data)], keys.keyring());
+        expect(await failureOf(reading)).toBeInstanceOf(SealBroken);
+      }
+      expect(by).toStartWith('v1:');
+    },
+  );
 });
 
 describe('decoding an event', () => {

@@ -1,7 +1,7 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import type { NewEvent, StoredEvent } from './event-log.ts';
 import type { DomainEvent, EventDefinition, EventMetadata, Recorded } from './event.ts';
-import type { Keyring, Opener } from './keyring.ts';
+import { type Keyring, type Opener, SealBroken } from './keyring.ts';
 import type { StreamName } from './stream.ts';
 
 type AnyDefinition = EventDefinition;
@@ -79,7 +79,7 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
           if (typeof data[field] === 'string') sealed.push(data[field]);
         }
       }
-      const open = sealed.length > 0 ? await keyring.opener(sealed) : undefined;
+      const open = sealed.length > 0 ? await keyring.opener(sealed) : openNothing;
       for (const { type, stream } of stored) {
         const erases = byType.get(type)?.definition.erases;
         if (erases) keyring.forget(erases({ stream }));
@@ -87,10 +87,7 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
       return (event) => {
         const { definition } = definitionOf(event.type);
         const data = parsed.get(event) ?? parse(event);
-        return recorded(
-          event,
-          upcast(definition, event, open ? unseal(data, definition, event, open) : data),
-        );
+        return recorded(event, upcast(definition, event, unseal(data, definition, event, open)));
       };
     },
   };
@@ -132,6 +129,10 @@ async function seal(
   return sealed;
 }
 
+const openNothing: Opener = (_, place) => {
+  throw new SealBroken(place);
+};
+
 function unseal(
   data: Data,
   { personalFields }: AnyDefinition,
@@ -142,7 +143,10 @@ function unseal(
   const opened = { ...data };
   for (const field of personalFields) {
     const text = data[field];
-    if (typeof text === 'string') opened[field] = open(text, placeOf(event, event.type, field));
+    if (text === undefined) continue; // an older shape
+    const place = placeOf(event, event.type, field);
+    if (typeof text !== 'string') throw new SealBroken(place);
+    opened[field] = open(text, place);
   }
   return opened;
 }

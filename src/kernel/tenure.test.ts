@@ -115,9 +115,11 @@ describe('who has the lease', () => {
     pass(200);
     expect(one.tenure.epoch()).toBeUndefined();
     expect(one.told).toEqual(['acquired', 'away']);
+    expect(one.tenure.failure()).toMatchObject({ message: 'away' });
     reach(true);
     await one.look();
     expect(one.tenure.epoch()).toBe(1);
+    expect(one.tenure.failure()).toBeUndefined();
   });
 
   test('acquires it anew, if it can, after it was told that it is lost', async () => {

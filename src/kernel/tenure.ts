@@ -14,6 +14,8 @@ export type Tenure = {
   readonly epoch: () => Epoch | undefined;
   /** What was begun under this epoch was refused: somebody else has the lease. */
   readonly lost: (epoch: Epoch) => void;
+  /** Why the leases cannot be reached; undefined while they can. */
+  readonly failure: () => unknown;
   readonly start: () => void;
   /** Gives the lease back. */
   readonly stop: () => Promise<void>;
@@ -40,7 +42,7 @@ export function createTenure(parts: TenureParts): Tenure {
   /** From then on somebody else may have the lease. */
   let endsAt = 0;
   let isStopping = false;
-  let hasFailed = false;
+  let failure: unknown;
   let running: Promise<void> = Promise.resolve();
 
   async function look(): Promise<void> {
@@ -58,10 +60,10 @@ export function createTenure(parts: TenureParts): Tenure {
   async function turn(): Promise<boolean> {
     try {
       await look();
-      hasFailed = false;
+      failure = undefined;
     } catch (error) {
-      if (!hasFailed) onFailure(error);
-      hasFailed = true;
+      if (failure === undefined) onFailure(error);
+      failure = error;
     }
     if (!isStopping) await wakeUp.wait(lookMs);
     return !isStopping;
@@ -76,6 +78,7 @@ export function createTenure(parts: TenureParts): Tenure {
     lost(epoch) {
       if (held === epoch) held = undefined;
     },
+    failure: () => failure,
     start() {
       running = run();
     },

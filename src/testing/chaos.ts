@@ -37,6 +37,10 @@ export async function startNodes(count: number, environment: Record<string, stri
       child.kill('SIGKILL');
       await child.exited;
     },
+    /** It does nothing, and keeps its connections, until it wakes. */
+    sleep: (index: number) => void nodes[index]!.child.kill('SIGSTOP'),
+    wake: (index: number) => void nodes[index]!.child.kill('SIGCONT'),
+
     /** Starts it again as a supervisor does: also when it could not, because its connection was cut. */
     async restart(index: number): Promise<void> {
       for (let node: Node | undefined; node === undefined;) {
@@ -66,6 +70,7 @@ export async function startNodes(count: number, environment: Record<string, stri
 
     async stop(): Promise<readonly number[]> {
       await admin.end();
+      for (const { child } of nodes) child.kill('SIGCONT');
       for (const { child } of nodes) child.kill('SIGTERM');
       return await Promise.all(nodes.map(({ child }) => child.exited));
     },

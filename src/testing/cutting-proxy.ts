@@ -1,4 +1,4 @@
-// A TCP proxy that cuts connections in the middle of what is said, in either direction.
+// A TCP proxy that cuts connections in the middle of what is said, in either direction, or falls silent.
 import { connect, createServer, type Socket } from 'node:net';
 
 /**
@@ -11,6 +11,7 @@ export async function startCuttingProxy(
 ) {
   const sockets = new Set<Socket>();
   let cuts = 0;
+  let isSilent = false;
 
   const server = createServer((client) => {
     const upstream = connect(target.port, target.host);
@@ -20,6 +21,7 @@ export async function startCuttingProxy(
       [upstream, client],
     ] as const) {
       sockets.add(from);
+      if (isSilent) from.pause();
       from.on('data', (chunk: Buffer) => {
         if (chunk.length >= left) {
           if (left > 0) cuts += 1;
@@ -51,6 +53,16 @@ export async function startCuttingProxy(
     /** Connections that were cut so far. */
     cuts: () => cuts,
     cutAll,
+    /** From now on it takes connections and carries nothing, without a word. */
+    silence() {
+      isSilent = true;
+      for (const socket of sockets) socket.pause();
+    },
+    /** Carries what has come meanwhile. */
+    speak() {
+      isSilent = false;
+      for (const socket of sockets) socket.resume();
+    },
     async close() {
       cutAll();
       await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -126,6 +126,8 @@ export function eventLogContract(engine: string, open: () => Promise<OpenedLog> 
         { expected: 1 as Version, onNone: false, onTwo: false },
         { expected: 2 as Version, onNone: false, onTwo: true },
         { expected: 3 as Version, onNone: false, onTwo: false },
+        { expected: -1 as Version, onNone: false, onTwo: false },
+        { expected: -2 as Version, onNone: false, onTwo: false },
       ] as const;
 
       test.each(cases)('$expected is enforced', async ({ expected, onNone, onTwo }) => {

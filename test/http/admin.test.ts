@@ -36,6 +36,8 @@ describe('the administration', () => {
     ['GET /admin/users', undefined],
     ['PATCH /admin/users/someone/role', {}],
     ['GET /admin/projections', undefined],
+    ['GET /admin/events', undefined],
+    ['GET /admin/streams/product-1', undefined],
     ['POST /admin/projections/users/rebuild', undefined],
   ] as const;
 
@@ -198,3 +200,92 @@ describe('the read models', () => {
 });
 
 answers.testsThatAllAreAsDeclared(() => server.url);
+
+describe('the log, for admins', () => {
+  type Page = {
+    readonly data: readonly {
+      readonly position: number;
+      readonly version: number;
+      readonly type: string;
+      readonly stream: string;
+      readonly data: Readonly<Record<string, unknown>>;
+    }[];
+    readonly nextAfter: number | null;
+  };
+
+  /** Every page, one after the other. */
+  async function pagesOf(path: string, query = '') {
+    const events: Page['data'][number][] = [];
+    let after: number | null = 0;
+    while (after !== null) {
+      const response = await ask(
+        `GET ${path}?limit=3&after=${after}${query}` as 'GET /admin/events',
+      );
+      expect(response.status).toBe(200);
+      const page = (await response.json()) as Page;
+      expect(page.data.length).toBeLessThanOrEqual(3);
+      events.push(...page.data);
+      ({ nextAfter: after } = page);
+    }
+    return events;
+  }
+
+  test('is whole, in order, and without the address of anybody else', async () => {
+    const bob = await signUp(server.url, { name: 'Bob Whole' });
+    await bob.client.chat({ room: 'lobby' }).messages.post({ text: 'Hello.' });
+    const events = await pagesOf('/admin/events');
+    expect(events.map(({ position }) => position)).toEqual(events.map((_, index) => index + 1));
+    const registered = events.find(({ stream }) => stream === `user-${bob.user.id}`)!;
+    expect(registered).toMatchObject({ type: 'UserRegistered', data: { name: 'Bob Whole' } });
+    expect(JSON.stringify(events)).not.toContain(bob.email);
+  });
+
+  test('can be filtered by type and by stream', async () => {
+    const { data: product } = await ada.client.products.post({
+      name: 'Mug',
+      price: 1,
+      sku: newSku(),
+    });
+    await ada.client.products({ id: product!.id }).patch({ price: 2 });
+    const created = await pagesOf('/admin/events', '&types=ProductCreated');
+    expect(new Set(created.map(({ type }) => type))).toEqual(new Set(['ProductCreated']));
+    const ofIt = await pagesOf('/admin/events', `&stream=product-${product!.id}`);
+    expect(ofIt.map(({ version }) => version)).toEqual([1, 2]);
+  });
+
+  test('shows one stream, page by page', async () => {
+    const { data: product } = await ada.client.products.post({
+      name: 'Mug',
+      price: 1,
+      sku: newSku(),
+    });
+    for (const price of [2, 3, 4, 5]) {
+      await ada.client.products({ id: product!.id }).patch({ price });
+    }
+    const stream = `product-${product!.id}`;
+    const events = await pagesOf(`/admin/streams/${stream}`);
+    expect(events.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5]);
+    expect(new Set(events.map((event) => event.stream))).toEqual(new Set([stream]));
+    const beyond = await ask(`GET /admin/streams/${stream}?after=5`);
+    expect(await beyond.json()).toEqual({ data: [], nextAfter: null });
+  });
+
+  test.each(['?after=0', '?after=7', ''])('knows no stream that is none: %s', async (query) => {
+    const response = await ask(`GET /admin/streams/product-${crypto.randomUUID()}${query}`);
+    await expectProblem(response, 404, 'NOT_FOUND');
+  });
+
+  test.each(['after=-1', 'after=x', 'limit=0', 'limit=101'])('refuses %s', async (query) => {
+    for (const path of ['/admin/events', '/admin/streams/product-1'] as const) {
+      await expectProblem(await ask(`GET ${path}?${query}`), 422, 'VALIDATION_ERROR');
+    }
+  });
+
+  test('shows nothing of somebody erased', async () => {
+    const carol = await signUp(server.url, { name: 'Carol Gone' });
+    expect((await ask(`DELETE /admin/users/${carol.user.id}`)).status).toBe(204);
+    const events = await pagesOf(`/admin/streams/user-${carol.user.id}`);
+    expect(events.map(({ type }) => type)).toEqual(['UserRegistered', 'UserErased']);
+    expect(events[0]!.data['name']).toBe('[erased]');
+  });
+});

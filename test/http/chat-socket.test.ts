@@ -140,6 +140,20 @@ describe('a message', () => {
     await Promise.all([other, ...members].map(({ leave }) => leave()));
   });
 
+  test('that is refused does not wait for one that is being stored, lest they pile up', async () => {
+    const member = join(newRoom(), await signUp(server.url));
+    await member.opened;
+    const refs = () => member.frames.flatMap(({ ref }) => ref ?? []);
+    const letGo = await server.holdLog();
+    member.post('Hi', 'stored');
+    member.post('', 'refused');
+    await member.until(() => refs().length > 0);
+    await letGo();
+    await member.until(() => refs().length > 1);
+    expect(refs()).toEqual(['refused', 'stored']);
+    await member.leave();
+  });
+
   test('without a text counts for nothing: by it clients see that the connection lives', async () => {
     const member = join(newRoom(), await signUp(server.url));
     await member.opened;

@@ -1,5 +1,6 @@
 // What no well-meaning client sends, at every place where something is taken.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { png } from '../../src/testing/image-bytes.ts';
 import { signUp, startServer, type TestServer, testPassword } from '../../src/testing/server.ts';
 import { watchAnswers } from './declared.ts';
 import { exchange, expectProblem, newEmail, newSku, send } from './requests.ts';
@@ -19,6 +20,8 @@ function ask(route: `${string} /${string}`, sent: Parameters<typeof send>[2] = {
 }
 
 const headers = { 'content-type': 'application/json' };
+
+const image = { body: png(), headers: { 'content-type': 'image/png' } };
 
 /** As text, since some of it could not be made from an object. */
 const asText = (body: string) => ({ body, headers });
@@ -192,6 +195,15 @@ describe('a password', () => {
       );
     }
   });
+
+  test('cannot become the address or the name of whoever changes it', async () => {
+    const { email, accessToken: token } = await signUp(server.url, { name: 'Ada Lovelace' });
+    for (const newPassword of [email, email.split('@')[0]!, 'ada lovelace1815']) {
+      const json = { currentPassword: testPassword, newPassword };
+      const response = await send(server.url, 'POST /profile/password', { token, json });
+      await expectProblem(response, 422, 'VALIDATION_ERROR');
+    }
+  });
 });
 
 describe('an address in the path', () => {
@@ -220,12 +232,23 @@ describe('an address in the path', () => {
     '__proto__',
     'a'.repeat(64),
   ])('is the id of nothing: %s', async (id) => {
-    for (const path of ['/products/', '/admin/users/']) {
-      const method = path === '/products/' ? 'GET' : 'DELETE';
-      const response = await ask(`${method} ${path}${id}` as `${string} /${string}`);
+    for (const route of [
+      `GET /products/${id}`,
+      `GET /products/${id}/history`,
+      `PATCH /products/${id}`,
+      `DELETE /products/${id}`,
+      `PUT /products/${id}/image`,
+      `DELETE /products/${id}/image`,
+      `DELETE /chat/lobby/messages/${id}`,
+      `POST /notifications/${id}/read`,
+      `DELETE /profile/sessions/${id}`,
+      `DELETE /admin/users/${id}`,
+    ] as const) {
+      const sent = { PATCH: asText('{"name":"Mug"}'), PUT: image }[route.split(' ')[0]!];
+      const response = await ask(route, sent);
       expect([403, 404, 422]).toContain(response.status);
       expect(response.headers.get('set-cookie')).toBeNull();
-      expect(await response.text()).not.toMatch(/set-cookie|'='|__proto__|aaaa/);
+      expect(await response.text()).not.toMatch(/set-cookie|'='|__proto__|a{20}/);
     }
   });
 });
@@ -240,6 +263,23 @@ describe('a header', () => {
       const response = await write(line);
       expect(response.status).toBeOneOf([400, 401]);
       expect(response.headers.get('x-request-id') ?? '').not.toContain('a');
+    },
+  );
+
+  test.each(['', '[::', 'a b', 'a/b?c=d'])(
+    'that names no host keeps nobody from a stream, nor lets anybody in: %j',
+    async (host) => {
+      const open = (token: string) =>
+        exchange(
+          server.url,
+          `HEAD /events/stream?token=${token} HTTP/1.1`,
+          `host: ${host}`,
+          'connection: close',
+          '',
+          '',
+        );
+      await open(ada.accessToken).then(({ status }) => expect(status).toBe(200));
+      await open('nobody').then(({ status }) => expect(status).toBe(401));
     },
   );
 

@@ -147,6 +147,26 @@ describe('a key that was used', () => {
     await expectOneAnswer([first, await post({ ...command, json })], 201);
   });
 
+  test('leaves nothing by which its password is guessed faster than by its hash', async () => {
+    const [email, key] = [newEmail(), crypto.randomUUID()];
+    const registration = { email, name: 'Ada', password: testPassword };
+    await post({ route: 'POST /auth/register', key, json: registration });
+    const { accessToken: token } = await signIn(server.url, email);
+    const change = { currentPassword: testPassword, newPassword: 'another long password' };
+    await post({ route: 'POST /profile/password', key, json: change, token });
+    const kept = [
+      ...(await server.run('log', 'SELECT * FROM commands')),
+      ...(await server.run('vault', 'SELECT * FROM answers')),
+    ];
+    const everything = JSON.stringify(kept);
+    const { digest } = server.application.edge;
+    const quick = (route: string, json: object) =>
+      digest('request', `${route}\n${JSON.stringify(json)}`);
+    expect(everything).toContain(digest('command', `anonymous\n${key}`));
+    expect(everything).not.toContain(quick('POST /auth/register', registration));
+    expect(everything).not.toContain(quick('POST /profile/password', change));
+  });
+
   test('is refused at another address', async () => {
     const key = crypto.randomUUID();
     const token = ada.accessToken;

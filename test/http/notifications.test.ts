@@ -260,4 +260,20 @@ describe('reading a notification', () => {
   });
 });
 
+describe('reading under an Idempotency-Key', () => {
+  test('what is told to somebody else, or to nobody, is refused as without one', async () => {
+    const [ada, eve] = [await newcomer(), await newcomer()];
+    await post(eve, `@${ada.user.name}`);
+    const { id } = (await told(ada)).data[0]!;
+    for (const one of [id, '01900000-0000-7000-8000-000000000000']) {
+      for (const headers of [{}, { 'idempotency-key': crypto.randomUUID() }]) {
+        const route = `POST /notifications/${one}/read` as const;
+        const response = await send(server.url, route, { token: eve.accessToken, headers });
+        await expectProblem(response, 404, 'NOT_FOUND');
+      }
+    }
+    expect((await told(ada)).data).toMatchObject([{ id, read: false }]);
+  });
+});
+
 answers.testsThatAllAreAsDeclared(() => server.url);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promote, signUp, startServer, type TestServer } from '../../src/testing/server.ts';
 import { watchAnswers } from './declared.ts';
 import { jpeg, png, webp } from '../../src/testing/image-bytes.ts';
-import { exchange, expectProblem, newSku, positionOf, send } from './requests.ts';
+import { eventually, exchange, expectProblem, newSku, positionOf, send } from './requests.ts';
 
 const answers = watchAnswers();
 let server: TestServer;
@@ -41,6 +41,29 @@ function attach(
     body,
     headers: { 'content-type': type, ...headers },
   });
+}
+
+/** Sends half of an image, and nothing more until it is told to. */
+async function begin(id: string, bytes: Uint8Array) {
+  const { hostname, port } = new URL(server.url);
+  const head = [
+    `PUT /products/${id}/image HTTP/1.1`,
+    'Host: localhost',
+    `Authorization: Bearer ${ada.accessToken}`,
+    'Content-Type: image/png',
+    `Content-Length: ${bytes.byteLength}`,
+    '\r\n',
+  ].join('\r\n');
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const socket = await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: { data() {}, close: () => resolve() },
+  });
+  socket.write(head);
+  socket.write(bytes.subarray(0, bytes.byteLength / 2));
+  socket.flush();
+  return { socket, closed };
 }
 
 const detach = (id: string, { token, headers }: Sending = {}) =>
@@ -199,6 +222,10 @@ describe('the body of an image', () => {
     ['higher than 8,000 pixels', png(1, 8_001)],
     ['larger than 40 megapixels', png(8_000, 5_001)],
     ['JPEG of empty segments', emptySegments()],
+    [
+      'ICNS with an entry of no length',
+      new TextEncoder().encode('icns\0\0\0\x40ic07'.padEnd(64, '\0')),
+    ],
   ])('is refused if it is %s', async (_, bytes) => {
     const id = await create();
     await expectProblem(await attach(id, bytes), 422, 'VALIDATION_ERROR');
@@ -224,29 +251,29 @@ describe('the body of an image', () => {
 
   test('leaves nothing behind if half of it comes', async () => {
     const [id, bytes] = [await create(), padded(100_000)];
-    const { hostname, port } = new URL(server.url);
-    const head = [
-      `PUT /products/${id}/image HTTP/1.1`,
-      'Host: localhost',
-      `Authorization: Bearer ${ada.accessToken}`,
-      'Content-Type: image/png',
-      `Content-Length: ${bytes.byteLength}`,
-      '\r\n',
-    ].join('\r\n');
-    const { promise: closed, resolve } = Promise.withResolvers<void>();
-    const socket = await Bun.connect({
-      hostname,
-      port: Number(port),
-      socket: { data() {}, close: () => resolve() },
-    });
-    socket.write(head);
-    socket.write(bytes.subarray(0, 50_000));
-    socket.flush();
+    const { socket, closed } = await begin(id, bytes);
     socket.end();
     await closed;
     expect(await history(id)).toHaveLength(1);
     expect(await blobOf(bytes.subarray(0, 50_000)).exists()).toBe(false);
     expect((await shown(id)).image).toBeNull();
+  });
+
+  test('is one of at most eight that a user sends at once, so that memory holds them', async () => {
+    const [id, bytes] = [await create(), padded(100_000)];
+    const begun = await Promise.all(Array.from({ length: 8 }, () => begin(id, bytes)));
+    const refused = await eventually(
+      () => attach(id, png()),
+      ({ status }) => status !== 200,
+    );
+    expect(refused.headers.get('retry-after')).toBe('5');
+    await expectProblem(refused, 429, 'RATE_LIMITED');
+    expect((await attach(id, png(), { token: moderator.accessToken })).status).toBe(200);
+    for (const { socket } of begun) socket.end();
+    await eventually(
+      () => attach(id, png()),
+      ({ status }) => status === 200,
+    );
   });
 
   test('of other routes are JSON as before', async () => {
@@ -299,7 +326,8 @@ describe('the image of a product', () => {
       'content-length': String(png(3, 2).byteLength),
       'cache-control': 'private, max-age=31536000, immutable',
       'content-disposition': `inline; filename="${key}.png"`,
-      'content-security-policy': "default-src 'none'; sandbox",
+      'content-security-policy':
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
       'x-content-type-options': 'nosniff',
       etag: `"${key}"`,
     });

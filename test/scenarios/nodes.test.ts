@@ -1,5 +1,7 @@
 // Two nodes on one database, without Redis and with it: whatever is promised of one server holds of both together.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { openPostgresRebuild } from '../../src/postgres-rows.ts';
+import { projections } from '../../src/projections/index.ts';
 import { until } from '../../src/testing/job-engines.ts';
 import { freshDatabase, type TestDatabase } from '../../src/testing/postgres.ts';
 import { startRedis, type TestRedis } from '../../src/testing/redis.ts';
@@ -271,6 +273,17 @@ describe.each([
       expect(codes.filter((code) => code === 409)).toHaveLength(3);
       const rebuilding = ({ application }: TestServer) => application.readSide.rebuilding.size;
       await until(() => rebuilding(one) + rebuilding(other) === 0);
+    });
+
+    test('is not begun beside one of more that takes the same away', async () => {
+      const { accessToken: token } = admin;
+      const running = await openPostgresRebuild(database.url, projections);
+      const rebuild = (name: string) =>
+        send(one.url, `POST /admin/projections/${name}/rebuild`, { token });
+      expect((await rebuild('products')).status).toBe(409);
+      await running.close();
+      expect((await rebuild('products')).status).toBe(202);
+      await until(() => one.application.readSide.rebuilding.size === 0);
     });
 
     test('shows on both that the rows are others', async () => {

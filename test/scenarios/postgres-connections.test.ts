@@ -5,7 +5,11 @@ import { chainStart, verifyChain } from '../../src/kernel/chain.ts';
 import type { Append, AppendOutcome, EventLog, StoredEvent } from '../../src/kernel/event-log.ts';
 import { groupCommit } from '../../src/kernel/group-commit.ts';
 import { logStart, type Position } from '../../src/kernel/stream.ts';
-import { DatabaseUnavailable, openClient } from '../../src/storage/postgres/connection.ts';
+import {
+  DatabaseUnavailable,
+  openClient,
+  patiently,
+} from '../../src/storage/postgres/connection.ts';
 import { createLogReader } from '../../src/storage/postgres/event-log.ts';
 import { createLogWriter } from '../../src/storage/postgres/log-writer.ts';
 import { openPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/storage.ts';
@@ -152,6 +156,28 @@ describe('an append whose answer is lost', () => {
     await proxy.close();
   });
 
+  test('is stored when the server is heard again; one behind it, for which nobody waits any more, is not', async () => {
+    const { hostname, port } = new URL(database.url);
+    const target = { host: hostname, port: Number(port) };
+    const proxy = await startCuttingProxy(target, () => Number.POSITIVE_INFINITY);
+    const url = new URL(database.url);
+    url.port = String(proxy.port);
+    const sql = openClient(url.href, { max: 1 });
+    const { append, idle } = createLogWriter(sql);
+    await append([appendOf(write('a'))]);
+    proxy.silence();
+    const told = await Promise.allSettled(['b', 'c'].map((one) => append([appendOf(write(one))])));
+    for (const one of told) {
+      expect(one).toMatchObject({ status: 'rejected', reason: expect.any(DatabaseUnavailable) });
+    }
+    proxy.speak();
+    await idle();
+    const events = await storage.log.readAll(logStart, 10);
+    expect(events.map(({ stream }) => stream as string)).toEqual(['test-a', 'test-b']);
+    await sql.end({ timeout: 1 });
+    await proxy.close();
+  }, 30_000);
+
   test('and that comes late, after a newer one of its process, is refused', async () => {
     const sql = openClient(database.url, { max: 1 });
     const { append } = createLogWriter(sql);
@@ -210,5 +236,34 @@ describe('a pool whose connections are cut', () => {
     expect(answered).toBeGreaterThan(failed);
     expect(failed).toBeGreaterThan(0);
     await sql.end();
+  });
+});
+
+describe('a connection that is dead without a word', () => {
+  test('is given up, and another takes its place', async () => {
+    const { hostname, port } = new URL(database.url);
+    const target = { host: hostname, port: Number(port) };
+    const proxy = await startCuttingProxy(target, () => Number.POSITIVE_INFINITY);
+    const url = new URL(database.url);
+    url.port = String(proxy.port);
+    const sql = openClient(url.href, { max: 1, answer_timeout: 0.1 });
+    const ask = async () => (await sql<{ answer: number }[]>`SELECT 1 AS answer`)[0]!.answer;
+    expect(await ask()).toBe(1);
+
+    proxy.silence();
+    const unheard = await ask().catch((error: Error) => error);
+    expect(unheard).toMatchObject({ code: 'CONNECTION_SILENT' });
+    proxy.speak();
+    expect(await patiently(ask)).toBe(1);
+
+    await sql.end({ timeout: 1 });
+    await proxy.close();
+  });
+
+  test('a server that is long at work, and says so, is waited for', async () => {
+    const sql = openClient(database.url, { max: 1, answer_timeout: 0.1 });
+    const rows = await sql`SELECT repeat('x', 9000), pg_sleep(0.05) FROM generate_series(1, 10)`;
+    expect(rows).toHaveLength(10);
+    await sql.end({ timeout: 1 });
   });
 });

@@ -1,5 +1,5 @@
-// Three nodes under load; one after the other is killed and started again, and connections to the database are
-// cut all the while. What was acknowledged is there, once; every row, every follower and every reaction is what
+// Three nodes under load; one after the other is killed and started again, or sleeps and wakes as a zombie, and
+// connections to the database are cut all the while. What was acknowledged is there, once; every row, every follower and every reaction is what
 // the log says. CHAOS_SECONDS makes it longer.
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { registry } from '../../src/events/index.ts';
@@ -27,8 +27,10 @@ import { openEventStream } from '../../src/testing/streams.ts';
 const seconds = Number(process.env['CHAOS_SECONDS'] ?? 30);
 const clientsEach = 6;
 const followersEach = 2;
-/** A node is killed so often; it is away for a moment before it starts again. */
+/** A node is killed or put to sleep so often; it is away for a moment before it starts again. */
 const killMs = seconds >= 120 ? 20_000 : 6_000;
+/** Longer than a lease, so that others have done its work when it wakes. */
+const sleepMsMax = 5_000;
 const cutMs = 700;
 const cutPercent = 15;
 const eventsMax = 10_000_000;
@@ -110,17 +112,25 @@ async function follower(token: string, isDone: (position: number) => boolean) {
   return { positions, streams };
 }
 
-async function killNodes(): Promise<number> {
+async function killNodes() {
   let kills = 0;
+  let sleeps = 0;
   for (let index = 0; goesOn(); index = (index + 1) % 3) {
     await pause(killMs);
     if (!goesOn()) break;
-    await fleet.kill(index);
-    kills += 1;
-    await pause(random.between(0, 1_500));
-    await fleet.restart(index);
+    if (random.isTrue(0.5)) {
+      fleet.sleep(index);
+      sleeps += 1;
+      await pause(random.between(500, sleepMsMax));
+      fleet.wake(index);
+    } else {
+      await fleet.kill(index);
+      kills += 1;
+      await pause(random.between(0, 1_500));
+      await fleet.restart(index);
+    }
   }
-  return kills;
+  return { kills, sleeps };
 }
 
 async function cutConnections(): Promise<number> {
@@ -174,7 +184,7 @@ test(`three nodes for ${seconds} seconds`, async () => {
   const faults = [killNodes(), cutConnections()] as const;
   await pause(seconds * 1_000);
   isOver = true;
-  const [kills, cuts] = await Promise.all(faults);
+  const [{ kills, sleeps }, cuts] = await Promise.all(faults);
   await Promise.all(working);
 
   // Reading as of the head waits for the rows, wherever they are made now.
@@ -210,9 +220,11 @@ test(`three nodes for ${seconds} seconds`, async () => {
   await close();
   process.stderr.write(
     `three nodes: ${record.acknowledged.length} acknowledged, ${record.refused.length} refused, ` +
-      `${record.unknown.length} unknown, ${mentions.size} mentions, ${kills} kills, ${cuts} cuts\n`,
+      `${record.unknown.length} unknown, ${mentions.size} mentions, ${kills} kills, ${sleeps} sleeps, ${cuts} cuts\n`,
   );
-  expect(Math.min(kills, cuts, record.acknowledged.length, mentions.size)).toBeGreaterThan(0);
+  expect(Math.min(kills + sleeps, cuts, record.acknowledged.length, mentions.size)).toBeGreaterThan(
+    0,
+  );
   expect(await fleet.stop()).toEqual([0, 0, 0]);
 });
 

@@ -79,6 +79,10 @@ function addWrite(arrays: Arrays, { stream, expected, events }: Write, append: n
   });
 }
 
+/** The largest `integer`: no stream is as long. */
+const noVersion = 2_147_483_647;
+
+/** In the words of `log.append`, which has its own below zero: no stream is at such a version. */
 function expectedNumber(expected: ExpectedVersion): number {
   switch (expected) {
     case 'any':
@@ -88,7 +92,7 @@ function expectedNumber(expected: ExpectedVersion): number {
     case 'none':
       return 0;
     default:
-      return expected;
+      return expected < 0 ? noVersion : expected;
   }
 }
 

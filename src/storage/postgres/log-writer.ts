@@ -4,7 +4,7 @@
 // whose connection dies is made again, and answers what has become of it or does it now, never twice.
 import type { Append, AppendOutcome } from '../../kernel/event-log.ts';
 import { arraysOf, batchColumns, groupEnds, outcomeOf, type OutcomeRow } from './append-batch.ts';
-import { type Client, patiently } from './connection.ts';
+import { type Client, DatabaseUnavailable, inTime, repeatedly } from './connection.ts';
 
 const parameters = Array.from({ length: batchColumns.length + 3 }, (_, index) => `$${index + 1}`);
 const appendBatch = `
@@ -23,7 +23,7 @@ export function createLogWriter(sql: Client) {
     const arrays = arraysOf(appends);
     const columns = batchColumns.map((name) => arrays[name]);
     const values = [writer, batch, groupEnds(appends), ...columns];
-    const rows = await patiently(() =>
+    const rows = await repeatedly(() =>
       sql.unsafe<OutcomeRow[]>(appendBatch, values, { prepare: true }),
     );
     return appends.map((append, index) => outcomeOf(append, rows[index]!));
@@ -34,10 +34,18 @@ export function createLogWriter(sql: Client) {
      * One durable transaction; batches are written one after another.
      * @throws DatabaseUnavailable when it is not known whether it was stored.
      */
-    append(appends: readonly Append[]): Promise<readonly AppendOutcome[]> {
-      const written = previous.then(() => write(appends));
+    async append(appends: readonly Append[]): Promise<readonly AppendOutcome[]> {
+      let isGivenUp = false;
+      const written = previous.then(() => {
+        if (isGivenUp) throw new DatabaseUnavailable('The batch before it took too long.');
+        return write(appends);
+      });
       previous = written.catch(() => {}); // told to its own caller
-      return written;
+      try {
+        return await inTime(written);
+      } finally {
+        isGivenUp = true;
+      }
     },
     idle: () => previous,
   };

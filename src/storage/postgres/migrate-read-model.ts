@@ -13,7 +13,7 @@ const lock = 7_316_021_101;
  */
 export async function migrateReadModel(url: string, schema: string): Promise<void> {
   // Of its own, because Drizzle changes how its client reads times; one connection holds the lock.
-  const sql = openClient(url, { max: 1, connection: { statement_timeout: 0 } });
+  const sql = openClient(url, { max: 1, connection: { statement_timeout: 0, lock_timeout: 0 } });
   // Beside the tables, which `db:push` compares with the declarations and would rid of anything else.
   const migrationsSchema = `${schema}_migrations`;
   try {

@@ -12,7 +12,7 @@ const lock = 7_316_021_102;
  */
 export async function migrateSchemas(url: string): Promise<void> {
   // A client of its own, because Drizzle changes how its client reads times; one connection holds the lock.
-  const sql = openClient(url, { max: 1, connection: { statement_timeout: 0 } });
+  const sql = openClient(url, { max: 1, connection: { statement_timeout: 0, lock_timeout: 0 } });
   try {
     await sql`SELECT pg_advisory_lock(${lock})`;
     for (const store of ['log', 'vault'] as const) await migrateSchema(sql, store);

@@ -8,13 +8,20 @@ import type { Position } from '../../kernel/stream.ts';
 import { RebuildRunning } from '../rebuild-running.ts';
 import { sha256 } from '../sha256.ts';
 import type { Client } from './connection.ts';
-import { type PostgresReadModelParts, postgresReadModel, type Transaction } from './read-model.ts';
+import {
+  asleepMsMax,
+  type PostgresReadModelParts,
+  postgresReadModel,
+  type Transaction,
+} from './read-model.ts';
 import { rowTables } from './row-tables.ts';
 
 /** Readers wait no longer than this behind a swap that itself waits for a reader that takes its time. */
 const lockMsMax = 100;
 const lockAttemptsMax = 100;
 const lockPauseMs = 100;
+/** The last events before a swap, for which all others wait, take no longer than this. */
+const catchUpMsMax = 30_000;
 
 const ownTables = ['checkpoints', 'parked_events'];
 
@@ -38,7 +45,7 @@ export async function openPostgresReadModelBeside(
   const names = projections.map(({ name }) => name).toSorted();
   const tables = projections.flatMap((one) => one.tables.map((table) => tableOf(table).name));
   const place = placeOf(schema, projections);
-  const release = await lockFor(sql, place.family);
+  const release = await lockFor(sql, [place.family, ...names.map((name) => `${schema} ${name}`)]);
   if (!release) throw new RebuildRunning(names);
   try {
     await prepare(sql, schema, place, [...tables, ...ownTables]);
@@ -61,10 +68,12 @@ export async function openPostgresReadModelBeside(
       const moved = chosen.flatMap((one) => one.tables.map((table) => tableOf(table).name));
       for (const table of moved) await finish(sql, { from: schema, to: place.schema, table });
       await sql.begin(async (transaction) => {
+        await wakefulFor(transaction, catchUpMsMax);
         const live = await transaction<{ position: Position }[]>`
           SELECT position FROM ${sql(`${schema}.checkpoints`)}
           WHERE projection IN ${sql(names)} ORDER BY projection FOR UPDATE`;
         await catchUp(Math.max(0, ...live.map(({ position }) => position)) as Position);
+        await wakefulFor(transaction, asleepMsMax);
         await lockTables(transaction, schema, moved);
         for (const table of moved) {
           await transaction.unsafe(`DROP TABLE "${schema}"."${table}"`);
@@ -82,15 +91,24 @@ export async function openPostgresReadModelBeside(
   };
 }
 
+/** Lets go of what a swap has locked when this process falls asleep over it: nobody moves rows meanwhile. */
+const wakefulFor = (transaction: Transaction, ms: number) =>
+  transaction.unsafe(`SET LOCAL idle_in_transaction_session_timeout = '${ms}ms'`);
+
 /**
- * A lock that ends with its connection, held by a transaction that does nothing else.
- * @returns How to release it; undefined when somebody else has it.
+ * Locks that end with their connection, held by a transaction that does nothing else: for the place, and for each
+ * projection, since a swap takes away the tables that another one copies.
+ * @returns How to release them; undefined when somebody else has one.
  */
-async function lockFor(sql: Client, family: string): Promise<(() => Promise<void>) | undefined> {
+async function lockFor(
+  sql: Client,
+  named: readonly string[],
+): Promise<(() => Promise<void>) | undefined> {
   const released = Promise.withResolvers<void>();
   const taken = Promise.withResolvers<boolean>();
   const holding = sql.begin(async (transaction) => {
-    const isFree = await tryLock(transaction, family);
+    let isFree = true;
+    for (const name of named) isFree &&= await tryLock(transaction, name);
     taken.resolve(isFree);
     if (isFree) await released.promise;
   });
@@ -102,11 +120,14 @@ async function lockFor(sql: Client, family: string): Promise<(() => Promise<void
   };
 }
 
-async function tryLock(transaction: Transaction, family: string): Promise<boolean> {
+async function tryLock(transaction: Transaction, name: string): Promise<boolean> {
   const [row] = await transaction<{ isFree: boolean }[]>`
-    SELECT pg_try_advisory_xact_lock(hashtextextended(${family}, 0)) AS "isFree"`;
+    SELECT pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) AS "isFree"`;
   return row!.isFree;
 }
+
+/** Of a rebuild that was running when somebody was erased: for whoever comes after this process. */
+const toBeDropped = 'holds somebody who is erased';
 
 /**
  * Removes what interrupted rebuilds have left: what it holds of a person who is erased would be found by nobody
@@ -114,16 +135,30 @@ async function tryLock(transaction: Transaction, family: string): Promise<boolea
  */
 export async function dropUnfinishedRebuilds(sql: Client, live: string): Promise<boolean> {
   let areGone = true;
-  for (const schema of await schemasBeginning(sql, `${live}_rebuild_`)) {
+  for (const schema of await schemasBeginning(sql, rebuildsOf(live))) {
     const family = schema.slice(0, schema.lastIndexOf('_'));
     await sql.begin(async (transaction) => {
       if (await tryLock(transaction, family))
         await transaction.unsafe(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
-      else areGone = false;
+      else {
+        areGone = false;
+        await transaction.unsafe(`COMMENT ON SCHEMA "${schema}" IS '${toBeDropped}'`);
+      }
     });
   }
   return areGone;
 }
+
+/** Whether a rebuild has been left to be dropped, by this process or by one that is gone. */
+export async function areRebuildsToBeDropped(sql: Client, live: string): Promise<boolean> {
+  const found = await sql`
+    SELECT FROM pg_namespace
+    WHERE starts_with(nspname, ${rebuildsOf(live)})
+      AND obj_description(oid, 'pg_namespace') = ${toBeDropped}`;
+  return found.length > 0;
+}
+
+const rebuildsOf = (live: string) => `${live}_rebuild_`;
 
 async function schemasBeginning(sql: Client, prefix: string): Promise<readonly string[]> {
   const found = await sql<{ name: string }[]>`

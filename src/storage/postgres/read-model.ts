@@ -25,15 +25,22 @@ const connectionsMax = 4;
 /** Changes that are tried together while one that the rows refuse is looked for. */
 const partSize = 100;
 
-/** Its commits do not wait for the disk, and its statements may take as long as an index needs. */
-export function openReadModelClient(url: string): Client {
+/** What a process that sleeps in the middle of a transaction holds is let go then: no longer than a lease lasts. */
+export const asleepMsMax = 2_000;
+
+/**
+ * Its commits do not wait for the disk, and its statements may take as long as an index needs.
+ * @param idleMsMax How long a transaction may wait for the next statement, with all it has locked; 0 for ever.
+ */
+export function openReadModelClient(url: string, idleMsMax: number = asleepMsMax): Client {
   return openClient(url, {
     max: connectionsMax,
     connection: {
       application_name: 'refold read models',
       synchronous_commit: 'off',
       statement_timeout: 0,
-      idle_in_transaction_session_timeout: 0,
+      lock_timeout: 0,
+      idle_in_transaction_session_timeout: idleMsMax,
     },
   });
 }

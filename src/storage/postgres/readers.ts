@@ -1,7 +1,7 @@
 // What a thread that projects reads, and how it agrees with the others on who does it.
 import type { EventLog } from '../../kernel/event-log.ts';
 import type { Leases } from '../../kernel/lease.ts';
-import { openClient, openingFailure, patiently } from './connection.ts';
+import { openClient, openingFailure, repeatedly } from './connection.ts';
 import { createLogReader } from './event-log.ts';
 import { createLeases } from './leases.ts';
 import { openSignals, type Signals } from './signals.ts';
@@ -24,7 +24,7 @@ export type PostgresReaders = {
  */
 export async function openPostgresReaders(url: string): Promise<PostgresReaders> {
   try {
-    return await patiently(() => open(url));
+    return await repeatedly(() => open(url));
   } catch (error) {
     throw openingFailure(error, url);
   }

@@ -4,7 +4,7 @@ import type { FollowerCheckpoints } from '../../kernel/follower-checkpoints.ts';
 import type { Leases } from '../../kernel/lease.ts';
 import type { Vault } from '../../kernel/vault.ts';
 import { createPostgresBroadcast } from './broadcast.ts';
-import { type Client, openClient, openingFailure, patiently } from './connection.ts';
+import { type Client, openClient, openingFailure, repeatedly } from './connection.ts';
 import { createLogReader } from './event-log.ts';
 import { createFollowerCheckpoints } from './follower-checkpoints.ts';
 import { createLeases } from './leases.ts';
@@ -40,7 +40,7 @@ export type PostgresStorage = {
  */
 export async function openPostgresStorage(url: string): Promise<PostgresStorage> {
   try {
-    return await patiently(() => open(url));
+    return await repeatedly(() => open(url));
   } catch (error) {
     throw openingFailure(error, url);
   }

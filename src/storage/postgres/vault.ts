@@ -13,7 +13,7 @@ import type {
   Verified,
 } from '../../kernel/vault.ts';
 import type { Position } from '../../kernel/stream.ts';
-import { type Client, patiently } from './connection.ts';
+import { type Client, inTime, patiently } from './connection.ts';
 import { createVaultReader } from './vault-reader.ts';
 
 export function createVault(sql: Client): Vault {
@@ -30,13 +30,13 @@ export function createVault(sql: Client): Vault {
 function persons(sql: Client) {
   return {
     async addPerson({ personId, keyId, wrappedKey, passwordHash, at }: NewPerson) {
-      await sql`
+      await inTime(sql`
         WITH person AS (
           INSERT INTO vault.persons (id, key_id, wrapped_key)
           VALUES (${personId}, ${keyId}, ${wrappedKey})
         )
         INSERT INTO vault.credentials (person_id, password_hash, changed_at)
-        VALUES (${personId}, ${passwordHash}, ${at})`;
+        VALUES (${personId}, ${passwordHash}, ${at})`);
     },
     async confirmPerson(personId: string) {
       await patiently(
@@ -53,22 +53,24 @@ function persons(sql: Client) {
       at,
       keepSession,
     }: PasswordChange): Promise<readonly string[] | undefined> =>
-      sql.begin(async (transaction) => {
-        const { count } = await transaction`
+      inTime(
+        sql.begin(async (transaction) => {
+          const { count } = await transaction`
           UPDATE vault.credentials SET password_hash = ${passwordHash}, changed_at = ${at}
           WHERE person_id = ${personId} AND password_hash = ${verifiedHash}`;
-        if (count === 0) return undefined;
-        // A statement of its own: it sees each session that was started before the row above was ours.
-        const ended = await transaction<{ id: string }[]>`
+          if (count === 0) return undefined;
+          // A statement of its own: it sees each session that was started before the row above was ours.
+          const ended = await transaction<{ id: string }[]>`
           UPDATE vault.sessions SET ended_at = ${at}
           WHERE person_id = ${personId} AND id <> ${keepSession} AND ended_at IS NULL
           RETURNING id`;
-        return ended.map(({ id }) => id);
-      }),
+          return ended.map(({ id }) => id);
+        }),
+      ),
     async strengthenPassword(change: Parameters<Vault['strengthenPassword']>[0]) {
-      await sql`
+      await inTime(sql`
         UPDATE vault.credentials SET password_hash = ${change.passwordHash}
-        WHERE person_id = ${change.personId} AND password_hash = ${change.verifiedHash}`;
+        WHERE person_id = ${change.personId} AND password_hash = ${change.verifiedHash}`);
     },
   };
 }
@@ -78,19 +80,19 @@ function sessions(sql: Client) {
     async startSession(session: Session & Verified): Promise<boolean> {
       const { id, personId, refreshHash, startedAt, expiresAt, endsAt, device } = session;
       const { verifiedHash } = session;
-      const { count } = await sql`
+      const { count } = await inTime(sql`
         INSERT INTO vault.sessions
           (id, person_id, refresh_hash, started_at, expires_at, ends_at, device)
         SELECT ${id}, person_id, ${refreshHash}, ${startedAt}, ${expiresAt}, ${endsAt}, ${device}
         FROM vault.credentials
         WHERE person_id = ${personId} AND password_hash = ${verifiedHash}
-        FOR SHARE`;
+        FOR SHARE`);
       return count > 0;
     },
     async rotateSession(rotation: Rotation): Promise<RotationOutcome> {
       const { id, refreshHash, nextHash, at, expiresAt, graceFrom } = rotation;
       // Within the grace the token before becomes what it was: the last to be exchanged, and since then.
-      const [rotated] = await sql<{ personId: string; expiresAt: string }[]>`
+      const [rotated] = await inTime(sql<{ personId: string; expiresAt: string }[]>`
         UPDATE vault.sessions SET
           rotated_at = CASE WHEN refresh_hash = ${refreshHash} THEN ${at} ELSE rotated_at END,
           refresh_hash = ${nextHash}, previous_hash = ${refreshHash},
@@ -98,13 +100,13 @@ function sessions(sql: Client) {
         WHERE id = ${id} AND ended_at IS NULL AND expires_at >= ${at}
           AND (refresh_hash = ${refreshHash}
             OR (previous_hash = ${refreshHash} AND rotated_at >= ${graceFrom}))
-        RETURNING person_id AS "personId", expires_at AS "expiresAt"`;
+        RETURNING person_id AS "personId", expires_at AS "expiresAt"`);
       if (rotated) return { outcome: 'rotated', ...rotated };
-      const [reused] = await sql<{ personId: string }[]>`
+      const [reused] = await inTime(sql<{ personId: string }[]>`
         UPDATE vault.sessions SET ended_at = ${at}, was_reused = true
         WHERE id = ${id} AND refresh_hash <> ${refreshHash}
           AND ended_at IS NULL AND expires_at >= ${at}
-        RETURNING person_id AS "personId"`;
+        RETURNING person_id AS "personId"`);
       return reused ? { outcome: 'reused', personId: reused.personId } : { outcome: 'unknown' };
     },
     async endSession(id: string, at: string) {
@@ -114,9 +116,9 @@ function sessions(sql: Client) {
       );
     },
     async endSessionOf(personId: string, id: string, at: string): Promise<boolean> {
-      const { count } = await sql`
+      const { count } = await inTime(sql`
         UPDATE vault.sessions SET ended_at = ${at}
-        WHERE id = ${id} AND person_id = ${personId} AND ended_at IS NULL AND expires_at >= ${at}`;
+        WHERE id = ${id} AND person_id = ${personId} AND ended_at IS NULL AND expires_at >= ${at}`);
       return count > 0;
     },
   };
