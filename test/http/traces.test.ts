@@ -193,6 +193,20 @@ describe('a socket', () => {
   });
 });
 
+describe('a stream', () => {
+  test('is a span until it is open, and carries what it did', async () => {
+    const { traceId, headers } = newTrace();
+    const { accessToken: token } = ada;
+    const stream = await send(server.url, 'GET /events/stream?after=0', { token, headers });
+    const [request, ...inside] = (await collector.trace(traceId)).toReversed();
+    expect(request).toMatchObject({ name: 'GET /events/stream', parentSpanId: callersSpan });
+    expect(inside).toEqual([]);
+    const reader = stream.body!.getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toContain('data: ');
+    await reader.cancel();
+  });
+});
+
 test('what is sent tells who sends it', async () => {
   const { traceId, headers } = newTrace();
   await send(server.url, 'GET /products', { token: ada.accessToken, headers });
