@@ -45,6 +45,7 @@ import { createKeyEncryption, type KeyEncryption } from './storage/key-encryptio
 import { createKeyRotation } from './storage/key-rotation.ts';
 import { createKeyring, keyPlace } from './storage/keyring.ts';
 import { openStores, type Stores } from './stores.ts';
+import { openTracing, type Tracing } from './tracing.ts';
 
 const statesRemembered = 20_000;
 const pruneMs = 60 * 60 * 1_000;
@@ -58,8 +59,9 @@ const endOfTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Opens the stores, starts the projector and builds the HTTP application; nothing listens yet. */
 export async function createApplication(config: Config, logger: Logger) {
-  const meters = createMeters(version);
-  const { storage, writer } = await openWatchedStores(config, meters, logger);
+  const watchers = { meters: createMeters(version), tracing: await openTracing(config, logger) };
+  const { meters, tracing } = watchers;
+  const { storage, writer } = await openWatchedStores(config, watchers, logger);
   const { log, vault, tickets, nodes } = storage;
   const secrets = config.secrets ?? developmentSecrets(config.dataDirectory);
   const { keyEncryption, keyring, digest } = await openKeys(vault, secrets.crypto);
@@ -77,7 +79,7 @@ export async function createApplication(config: Config, logger: Logger) {
   });
   const store = createEventStore({ log: watchedLog, registry, keyring, endOfTurn });
   const isShared = nodes !== undefined;
-  const { commands, states } = createMeasuredCommands(meters, { store, digest, isShared });
+  const { commands, states } = createMeasuredCommands(watchers, { store, digest, isShared });
 
   const settings = { config, secrets, digest, logger };
   const { closeReads, ...opened } = await openReadsAndJobs(settings, storage);
@@ -115,12 +117,12 @@ export async function createApplication(config: Config, logger: Logger) {
   const edge: Edge = {
     ...common,
     ...createProtection(common, meters, shared.counts),
-    queries: shared.queries,
+    queries: tracing.queries(shared.queries),
     access,
     live,
     ...accounts,
     passwordHashOf: vault.passwordHashOf,
-    freshness,
+    freshness: tracing.freshness(freshness),
     once: createOnce({ ...accounts, vault, keyring, digest, clock }),
     presence: shared.presence,
     nameOf: live.nameIfKnown,
@@ -128,8 +130,8 @@ export async function createApplication(config: Config, logger: Logger) {
   };
   const http = createMonitoredHttp({
     ...common,
+    ...watchers,
     edge,
-    meters,
     jobs: followers.effects,
     writerFailure: writer.failure,
     others: [...followers.checks, ...shared.checks, ...(others?.checks ?? [])],
@@ -163,13 +165,16 @@ export async function createApplication(config: Config, logger: Logger) {
       await store.idle();
       if (!isShared) await freshness.caughtUp(await log.head());
       await closeReads();
-      await storage.close();
+      await Promise.all([storage.close(), tracing.stop()]);
     },
   };
 }
 
+/** What watches the ports. */
+type Watchers = { readonly meters: Meters; readonly tracing: Tracing };
+
 /** The stores, measured, and whether anything can be written to them. */
-async function openWatchedStores(config: Config, meters: Meters, logger: Logger) {
+async function openWatchedStores(config: Config, { meters, tracing }: Watchers, logger: Logger) {
   let goneBy: Error | undefined;
   let failedBy: Error | undefined;
   const stored = await openStores(config, (error) => {
@@ -184,7 +189,8 @@ async function openWatchedStores(config: Config, meters: Meters, logger: Logger)
       if (!stored.nodes) failedBy = error;
     },
   };
-  return { storage: meters.watchStorage(stored), writer };
+  const traced = { ...stored, log: tracing.log(stored.log) };
+  return { storage: meters.watchStorage(traced), writer };
 }
 
 function listen(http: MonitoredHttp, { port, host }: Config): URL {
@@ -227,14 +233,14 @@ async function openReadsAndJobs({ config, secrets, digest, logger }: Settings, s
 
 /** The commands, with a cache of the states they decide on. */
 function createMeasuredCommands(
-  meters: Meters,
+  { meters, tracing }: Watchers,
   parts: Pick<CommandHandlerParts, 'store' | 'digest' | 'isShared'>,
 ) {
   const states = new LRUCache<StreamName, Folded<unknown>>({ max: statesRemembered });
   const cache = meters.caches.watch('states', states);
-  const store = meters.log.watchStore(parts.store);
+  const store = tracing.store(meters.log.watchStore(parts.store));
   const commands: Commands = createCommands({ ...parts, store, cache, clock, newId });
-  return { commands: meters.commands.watch(commands), states };
+  return { commands: tracing.commands(meters.commands.watch(commands)), states };
 }
 
 /** What stands between strangers and everything that is expensive or worth guessing. */

@@ -40,6 +40,12 @@ const Environment = Type.Object({
   METRICS_TOKEN: Type.Optional(
     Type.String({ pattern: '^[!-~]{16,}$', description: '16 printable characters or more' }),
   ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^/?#\\s]+(?:/[^?#\\s]*)?$',
+      description: 'http://HOST:PORT or https://HOST:PORT, without a query',
+    }),
+  ),
   JWT_SECRET: Type.Optional(secretList()),
   JWT_REFRESH_SECRET: Type.Optional(secretList()),
   CRYPTO_SECRET: Type.Optional(secretList()),
@@ -118,6 +124,8 @@ export type Config = {
   readonly s3: S3 | undefined;
   /** Undefined: metrics are for callers on this machine only. */
   readonly metricsToken: string | undefined;
+  /** Where spans are sent; undefined: none are made. */
+  readonly tracesUrl: string | undefined;
   /** Undefined outside production: development makes its own and keeps them in the data directory. */
   readonly secrets: Secrets | undefined;
   /** How long a refresh token is taken after it was exchanged. */
@@ -181,7 +189,15 @@ function unreadable({ TRUSTED_PROXIES, CORS_ORIGINS, ...values }: Environment): 
     ...short.map((name) => `${name} must be ${Environment.properties[name].description}.`),
     ...(list(TRUSTED_PROXIES).every(isNetwork) ? [] : [`TRUSTED_PROXIES must be ${description}.`]),
     ...(origins.every(isOrigin) ? [] : ['CORS_ORIGINS must be origins like https://app.example.']),
+    ...(mayBeReached(values.OTEL_EXPORTER_OTLP_ENDPOINT)
+      ? []
+      : ['OTEL_EXPORTER_OTLP_ENDPOINT must be an address that can be reached.']),
   ];
+}
+
+/** What is not HTTP at all is told of by its pattern. */
+function mayBeReached(address = ''): boolean {
+  return !/^https?:/.test(address) || URL.canParse(address);
 }
 
 /** As browsers send it: nothing else would ever match. */
@@ -247,6 +263,7 @@ function toConfig(values: Environment): Config {
     mail: { smtpUrl: values.SMTP_URL, from: values.MAIL_FROM },
     s3: s3Of(values),
     metricsToken: values.METRICS_TOKEN,
+    tracesUrl: tracesUrlOf(values.OTEL_EXPORTER_OTLP_ENDPOINT),
     secrets: hasSecrets
       ? { jwt: list(JWT_SECRET), refresh: list(JWT_REFRESH_SECRET), crypto: list(CRYPTO_SECRET) }
       : undefined,
@@ -256,6 +273,11 @@ function toConfig(values: Environment): Config {
     logLevel: values.LOG_LEVEL,
     rateLimits: rateLimitsOf(values, isProduction),
   };
+}
+
+/** Of a collector, as OTLP over HTTP has it. */
+function tracesUrlOf(endpoint: string | undefined): string | undefined {
+  return endpoint && `${endpoint.replace(/\/$/, '')}/v1/traces`;
 }
 
 /** Who does not limit signing in at all does not limit wrong passwords either. */

@@ -6,11 +6,13 @@ import { createMetrics, type Meters, type MetricsParts } from './metrics/index.t
 import type { SideEffects } from './side-effects.ts';
 import { type Others, projectionControl, readinessChecks } from './operations.ts';
 import type { ReadSide } from './read-side.ts';
+import type { Tracing } from './tracing.ts';
 
 export type MonitoredHttpParts = Others &
   Pick<MetricsParts, 'followers'> &
   Pick<HttpParts, 'edge' | 'logger' | 'version'> & {
     readonly meters: Meters;
+    readonly tracing: Pick<Tracing, 'around' | 'countRequest'>;
     readonly readSide: ReadSide;
     readonly jobs: Pick<SideEffects, 'control' | 'counts'>;
     readonly config: Pick<Config, 'metricsToken' | 'corsOrigins'>;
@@ -19,7 +21,7 @@ export type MonitoredHttpParts = Others &
 export type MonitoredHttp = ReturnType<typeof createMonitoredHttp>;
 
 export function createMonitoredHttp(parts: MonitoredHttpParts) {
-  const { edge, readSide, jobs, logger, meters, config } = parts;
+  const { edge, readSide, jobs, logger, meters, tracing, config } = parts;
   const { head, connections } = edge.live;
   const projections = projectionControl(readSide, head, logger);
   const checks = readinessChecks(readSide, head, parts);
@@ -38,8 +40,9 @@ export function createMonitoredHttp(parts: MonitoredHttpParts) {
     checks,
     metrics: { ...metrics, token: config.metricsToken },
     corsOrigins: config.corsOrigins,
-    countRequest: meters.requests.count,
+    countRequest: tracing.countRequest(meters.requests.count),
   });
+  if (tracing.around) http.wrap(tracing.around as Parameters<typeof http.wrap>[0]);
   return http;
 }
 
