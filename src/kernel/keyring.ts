@@ -3,6 +3,8 @@ import type { Erased } from './event.ts';
 /** Opens one sealed field; `place` must be the one it was sealed for. */
 export type Opener = (sealed: string, place: string) => string | Erased;
 
+export type OwnerOf = (index: number) => string | undefined;
+
 /** Port to the keys of persons: seals personal fields on their way into the log and opens them. */
 export type Keyring = {
   /**
@@ -13,8 +15,10 @@ export type Keyring = {
   /**
    * Fetches the keys of all these sealed fields at once and answers a function that opens them.
    * The function throws `SealBroken` for a field that was altered or moved from its place.
+   * @param ownerOf Whose the field at an index is, where that is known: one under a key that nobody has is
+   *   `erased` only if its owner has none either.
    */
-  readonly opener: (sealed: readonly string[]) => Promise<Opener>;
+  readonly opener: (sealed: readonly string[], ownerOf?: OwnerOf) => Promise<Opener>;
   /** The person has been erased: from now on there is no key of theirs here, whatever the vault still holds. */
   readonly forget: (person: string) => void;
 };

@@ -32,6 +32,13 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
     return found;
   }
 
+  /** Undefined for an event of an older shape: the rule that names the person is for the present one. */
+  function ownerIn({ type, stream, schemaVersion }: StoredEvent, data: Data): string | undefined {
+    const { definition } = definitionOf(type);
+    if (schemaVersion !== definition.schemaVersion) return undefined;
+    return definition.person?.({ stream, data: data as never });
+  }
+
   return {
     types: [...byType.keys()] as readonly string[],
     definitionOf: (type: string): AnyDefinition => definitionOf(type).definition,
@@ -70,16 +77,20 @@ export function createRegistry(definitions: readonly AnyDefinition[]) {
     ): Promise<(event: StoredEvent) => Recorded> {
       const parsed = new Map<StoredEvent, Data>();
       const sealed: string[] = [];
+      const sealedIn: StoredEvent[] = [];
       for (const event of stored) {
         const personalFields = byType.get(event.type)?.definition.personalFields ?? [];
         const data = personalFields.length > 0 ? tryParse(event) : undefined;
         if (!data) continue;
         parsed.set(event, data);
         for (const field of personalFields) {
-          if (typeof data[field] === 'string') sealed.push(data[field]);
+          if (typeof data[field] !== 'string') continue;
+          sealed.push(data[field]);
+          sealedIn.push(event);
         }
       }
-      const open = sealed.length > 0 ? await keyring.opener(sealed) : openNothing;
+      const ownerOf = (index: number) => ownerIn(sealedIn[index]!, parsed.get(sealedIn[index]!)!);
+      const open = sealed.length > 0 ? await keyring.opener(sealed, ownerOf) : openNothing;
       for (const { type, stream } of stored) {
         const erases = byType.get(type)?.definition.erases;
         if (erases) keyring.forget(erases({ stream }));

@@ -67,6 +67,26 @@ describe('a keyring', () => {
     await expect(keyring.seal('ada', 'Ada', 'here')).rejects.toBeInstanceOf(SealBroken);
   });
 
+  test('refuses what names a key that nobody has, while its owner has one', async () => {
+    const keys = keysInMemory();
+    keys.add('ada');
+    keys.add('bob');
+    const [adas, bobs] = [
+      await keys.keyring().seal('ada', 'Ada', 'here'),
+      await keys.keyring().seal('bob', 'Bob', 'here'),
+    ];
+    const altered = adas.replace(/^v1:[^:]+/, `v1:${crypto.randomUUID()}`);
+    keys.remove('bob');
+    const sealed = [altered, bobs, adas];
+    const keyring = keys.keyring();
+    const open = await keyring.opener(sealed, (index) => ['ada', 'bob', 'ada'][index]);
+    expect(() => open(altered, 'here')).toThrow(SealBroken);
+    expect(open(bobs, 'here')).toBe(erased);
+    expect(open(adas, 'here')).toBe('Ada');
+    keyring.forget('ada');
+    expect((await keyring.opener([altered], () => 'ada'))(altered, 'here')).toBe(erased);
+  });
+
   test('answers erased for one who is gone beside others who are not', async () => {
     const keys = keysInMemory();
     keys.add('ada');

@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { erased } from '../kernel/event.ts';
-import { type Keyring, SealBroken, UnknownPerson } from '../kernel/keyring.ts';
+import { type Keyring, type OwnerOf, SealBroken, UnknownPerson } from '../kernel/keyring.ts';
 import type { Vault, WrappedKey } from '../kernel/vault.ts';
 import { decrypt, encrypt, type Key, keyIdOf } from './cipher.ts';
 import { type KeyEncryption, UnknownWrappingKey } from './key-encryption.ts';
 
 const keysRemembered = 10_000;
+const nobody: ReadonlySet<string> = new Set();
 
 /** Where a person's wrapped key stands: its associated data. */
 export const keyPlace = (personId: string, keyId: string) => `person/${personId}/${keyId}`;
@@ -44,10 +45,34 @@ export function createKeyring(
     return key;
   }
 
+  /** As the vault has it now: a key that is only remembered here may have been destroyed by another node. */
+  async function hasKey(personId: string): Promise<boolean> {
+    if (forgotten.has(personId)) return false;
+    const isThere = (await vault.keyOf(personId)) !== undefined;
+    // Whoever stands in the log and has no key has been erased, and will never have one again.
+    if (!isThere) forgotten.set(personId, true);
+    return isThere && !forgotten.has(personId);
+  }
+
+  /** Those that nobody has a key for, although their owner has one: it is not that which they name. */
+  async function orphansOf(
+    sealed: readonly string[],
+    keys: ReadonlyMap<string, Unwrapped>,
+    ownerOf: OwnerOf,
+  ): Promise<ReadonlySet<string>> {
+    const orphans = new Set<string>();
+    for (const [index, text] of sealed.entries()) {
+      if (keys.has(keyIdOf(text))) continue;
+      const owner = ownerOf(index);
+      if (owner !== undefined && (await hasKey(owner))) orphans.add(text);
+    }
+    return orphans;
+  }
+
   return {
     seal: async (personId, text, place) => encrypt(await keyOf(personId), text, place),
 
-    async opener(sealed) {
+    async opener(sealed, ownerOf) {
       const keys = new Map<string, Unwrapped>();
       const missing = new Set<string>();
       for (const keyId of new Set(sealed.map(keyIdOf))) {
@@ -60,9 +85,11 @@ export function createKeyring(
           if (!forgotten.has(wrapped.personId)) keys.set(wrapped.keyId, unwrap(wrapped));
         }
       }
+      const orphans = ownerOf ? await orphansOf(sealed, keys, ownerOf) : nobody;
       return (text, place) => {
         if (!text.startsWith('v1:')) throw new SealBroken(place);
         const key = keys.get(keyIdOf(text));
+        if (!key && orphans.has(text)) throw new SealBroken(place);
         if (!key) return erased;
         const plain = key === brokenKey ? undefined : opened(() => decrypt(key, text, place));
         if (!plain) throw new SealBroken(place);

@@ -110,6 +110,22 @@ describe('sealed fields in the log', () => {
     await post(ada, 'fourth');
     expect(await texts()).toEqual(['fourth', 'third']);
   });
+
+  test('that name a key which nobody has are not taken for those of somebody erased', async () => {
+    const [ada, bob] = people as [(typeof people)[0], (typeof people)[0]];
+    const first = await post(ada, 'first');
+    await post(bob, 'second');
+    const { status } = await admin.client.admin.users({ id: bob.user.id }).delete();
+    expect(status).toBe(204);
+    await liftRefusal();
+    const altered = (await dataAt(first.position)).replace(/v1:[^:]+/, 'v1:none');
+    await setData(first.position, altered);
+    await rebuild('messages');
+    expect((await projection('messages')).parked).toMatchObject([
+      { position: first.position, reason: expect.stringMatching(/^SealBroken: /) },
+    ]);
+    expect(await texts()).toEqual(['[erased]']);
+  });
 });
 
 describe('keys in the vault', () => {
