@@ -54,8 +54,9 @@ export function temporaryPlace(): { readonly path: string; readonly remove: () =
   return {
     path,
     async remove() {
-      remove();
+      // First the stores: asking for them makes the secrets beside them.
       if (databases.has(path)) await (await placeOf(path)).remove();
+      remove();
     },
   };
 }
