@@ -1,5 +1,6 @@
 // Many followers in one process, on raw sockets that only count what comes, and the author whom they follow.
 import type { FollowSpecification } from './follow-specification.ts';
+import { createMarkerCounter } from './markers.ts';
 import { summarize } from './load-specification.ts';
 
 const specification = (await Bun.stdin.json()) as FollowSpecification;
@@ -17,14 +18,6 @@ let deliveringMs = 0;
 
 const now = () => performance.timeOrigin + performance.now();
 
-function count(chunk: Buffer): number {
-  let found = 0;
-  for (let at = chunk.indexOf(marker); at >= 0; at = chunk.indexOf(marker, at + marker.length)) {
-    found += 1;
-  }
-  return found;
-}
-
 function hear(deliveries: number) {
   if (deliveries === 0 || !isWriting) return;
   arrivals.push({ at: now(), deliveries });
@@ -34,7 +27,7 @@ function hear(deliveries: number) {
 
 async function follow(header: string) {
   const { promise, resolve } = Promise.withResolvers<void>();
-  let rest = Buffer.alloc(0);
+  const count = createMarkerCounter(marker);
   await Bun.connect({
     hostname: host,
     port,
@@ -44,10 +37,7 @@ async function follow(header: string) {
       },
       data(_, chunk) {
         resolve();
-        const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : Buffer.from(chunk);
-        hear(count(bytes));
-        // The beginning of a marker at the end of a chunk, without a whole one.
-        rest = Buffer.from(bytes.subarray(Math.max(0, bytes.length - marker.length + 1)));
+        hear(count(chunk));
       },
       close() {
         console.error('follow: a follower was cut');

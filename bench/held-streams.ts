@@ -1,5 +1,6 @@
 // Many streams in one process, held open until it is told to leave; it answers what each of them received.
 import type { HeldSpecification } from './follow-specification.ts';
+import { createMarkerCounter } from './markers.ts';
 
 process.once('message', (specification: HeldSpecification) => void begin(specification));
 
@@ -9,7 +10,7 @@ async function begin({ host, port, path, followers, headers, marker }: HeldSpeci
 
   async function open(index: number) {
     const { promise, resolve } = Promise.withResolvers<void>();
-    let rest = Buffer.alloc(0);
+    const count = createMarkerCounter(bytes);
     await Bun.connect({
       hostname: host,
       port,
@@ -20,11 +21,7 @@ async function begin({ host, port, path, followers, headers, marker }: HeldSpeci
         },
         data(_, chunk) {
           resolve();
-          const all = rest.length > 0 ? Buffer.concat([rest, chunk]) : Buffer.from(chunk);
-          for (let at = all.indexOf(bytes); at >= 0; at = all.indexOf(bytes, at + bytes.length)) {
-            received[index]! += 1;
-          }
-          rest = Buffer.from(all.subarray(Math.max(0, all.length - bytes.length + 1)));
+          received[index]! += count(chunk);
         },
       },
     });
