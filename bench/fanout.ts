@@ -78,6 +78,7 @@ async function fanOut(title: string, kind: Kind, options: BenchOptions): Promise
       headers: headers.map((header) => header + kind.upgrade),
       author: { port: authorPort, body },
       batch,
+      paceMs: options.paceMs,
     };
     return {
       name,
@@ -96,7 +97,7 @@ async function fanOut(title: string, kind: Kind, options: BenchOptions): Promise
       target: kind.target,
     })),
     notes: [
-      `An author in the process of the server writes ${batch} messages at once, and the next when all have them.`,
+      `An author in the process of the server writes ${batch} messages at once, and the next when all have them, ${options.paceMs} ms after these at the earliest.`,
       'Deliveries/s count from having a batch in memory (Refold: read from the log and opened) until every socket has it.',
       'Times are those from the commit to the socket of a follower; the bare loop commits nothing, so from having the batch.',
       'The bare loop checks nothing, stores nothing and cannot resume.',

@@ -13,10 +13,14 @@ export type FollowSpecification = {
    * second of them when the messages were at hand to be delivered.
    */
   readonly author: { readonly port: number; readonly body: object };
-  /** Written at once; the next come when every follower has all of them. */
+  /** Written at once; the next come when every follower has all of them, and `paceMs` after the last began. */
   readonly batch: number;
+  readonly paceMs: number;
   readonly seconds: number;
 };
 
 /** Those that are held open: told on the channel between the processes. */
-export type HeldSpecification = Omit<FollowSpecification, 'author' | 'batch' | 'seconds'>;
+export type HeldSpecification = Omit<
+  FollowSpecification,
+  'author' | 'batch' | 'paceMs' | 'seconds'
+>;

@@ -4,7 +4,7 @@ import { createMarkerCounter } from './markers.ts';
 import { summarize } from './load-specification.ts';
 
 const specification = (await Bun.stdin.json()) as FollowSpecification;
-const { host, port, path, followers, headers, author, batch, seconds } = specification;
+const { host, port, path, followers, headers, author, batch, paceMs, seconds } = specification;
 const marker = Buffer.from(specification.marker);
 
 type Arrival = { readonly at: number; readonly deliveries: number };
@@ -73,6 +73,6 @@ for (let index = 0; index < followers; index += 1) await follow(headers[index % 
 
 isWriting = true;
 const end = now() + seconds * 1_000;
-while (now() < end) await deliver();
+while (now() < end) await Promise.all([deliver(), Bun.sleep(paceMs)]);
 console.log(JSON.stringify(summarize(latenciesMs, deliveringMs / 1_000, 0)));
 process.exit(0);

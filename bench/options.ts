@@ -4,6 +4,7 @@ export type BenchOptions = {
   readonly rounds: number;
   readonly seconds: number;
   readonly events: number;
+  readonly paceMs: number;
   readonly isPinned: boolean;
 };
 
@@ -19,6 +20,7 @@ Options:
   --rounds N    rounds in which every variant is measured once (default 5)
   --seconds N   seconds a variant is measured in a round (default 4)
   --events N    events in the log that replay reads (default 200000)
+  --pace N      ms between two batches of sse and ws, at least; 0 for none (default 5)
   --pin         servers on core 0, load generator on core 1 (needs taskset)
   --help        this text
 
@@ -34,6 +36,7 @@ export function readArguments(args: readonly string[], known: readonly string[])
     rounds: wholeNumber('rounds', values.rounds, 5),
     seconds: wholeNumber('seconds', values.seconds, 4),
     events: wholeNumber('events', values.events, 200_000),
+    paceMs: wholeNumber('pace', values.pace, 5, 0),
     isPinned: values.pin ?? false,
   };
   if (options.isPinned && Bun.which('taskset') === null) {
@@ -51,6 +54,7 @@ function parse(args: readonly string[]) {
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         events: { type: 'string' },
+        pace: { type: 'string' },
         pin: { type: 'boolean' },
         help: { type: 'boolean' },
       },
@@ -60,10 +64,10 @@ function parse(args: readonly string[]) {
   }
 }
 
-function wholeNumber(name: string, text: string | undefined, fallback: number) {
+function wholeNumber(name: string, text: string | undefined, fallback: number, least = 1) {
   if (text === undefined) return fallback;
-  if (!/^[1-9]\d{0,8}$/.test(text)) {
-    throw new WrongArguments(`--${name} must be a positive whole number, got "${text}"`);
+  if (!/^(0|[1-9]\d{0,8})$/.test(text) || Number(text) < least) {
+    throw new WrongArguments(`--${name} must be a whole number from ${least}, got "${text}"`);
   }
   return Number(text);
 }

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { atMost, stopMsMax } from './at-most.ts';
 import { createErasure } from './auth/erasure.ts';
+import { createPasswordChanges } from './auth/password-change.ts';
 import { createPasswords } from './auth/passwords.ts';
 import { createRecent } from './auth/recent.ts';
 import { createRecentRoles } from './auth/recent-roles.ts';
@@ -12,6 +13,7 @@ import { createSessions, accessTokenSeconds } from './auth/sessions.ts';
 import { createSignIn } from './auth/sign-in.ts';
 import { createTokenReuse } from './auth/token-reuse.ts';
 import { createCommands, type Commands } from './commands/index.ts';
+import { notePasswordChange, noteTokenReuse } from './commands/notes.ts';
 import type { Config, Secrets } from './config.ts';
 import { registry } from './events/index.ts';
 import { type Role, UserErased, UserRoleChanged } from './events/users.ts';
@@ -286,7 +288,8 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
   const tokens = createTokens(secrets.jwt, newId);
   const passwords = createPasswords();
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
-  const tokenReuse = createTokenReuse(vault, reuseNotedIn(commands));
+  const tokenReuse = createTokenReuse(vault, noteTokenReuse(commands));
+  const passwordChanges = createPasswordChanges(vault, notePasswordChange(commands));
   const erasure = createErasure({
     vault,
     log,
@@ -310,6 +313,7 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
     tokens,
     registration,
     tokenReuse,
+    passwordChanges,
     /** Finishes what a crash has left half done. @param isAlone Whether nobody else can be at it. */
     async settle(isAlone = false): Promise<void> {
       const before = isAlone ? endOfTime : new Date(Date.now() - settleMs).toISOString();
@@ -317,6 +321,7 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
       await erasure.settle();
       await registration.settle(before, isKnown);
       await tokenReuse.settle(newId());
+      await passwordChanges.settle(before, newId());
     },
   };
 }
@@ -356,14 +361,6 @@ function keysUnder({ wrapNew }: KeyEncryption) {
   return (personId: string) => {
     const keyId = newId();
     return { personId, keyId, wrappedKey: wrapNew(keyPlace(personId, keyId)) };
-  };
-}
-
-/** Nobody is signed in where a token is presented that was used before: the sessions themselves speak. */
-function reuseNotedIn({ users }: Commands): Parameters<typeof createTokenReuse>[1] {
-  return ({ id: sessionId, personId }, commandId, requestId) => {
-    const context = { actorId: 'sessions', correlationId: requestId, causationId: requestId };
-    return users(personId, { type: 'NoteTokenReuse', sessionId }, { ...context, commandId });
   };
 }
 

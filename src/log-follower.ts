@@ -21,6 +21,9 @@ export type LogFollowerParts = Omit<ProcessManagerParts, 'clock' | 'onUnreadable
   readonly isExcused?: (error: unknown) => boolean;
 };
 
+/** What is appended within it is met at once. */
+const gatherMs = 1;
+
 /** To be called before anything is appended; nothing runs before `start`. */
 export async function createLogFollower(parts: LogFollowerParts) {
   const { name, types, logger, leases, isExcused = () => false } = parts;
@@ -48,6 +51,15 @@ export async function createLogFollower(parts: LogFollowerParts) {
   });
   const followed = new Set(types);
   const isFollowed = ({ events }: Write) => events.some(({ type }) => followed.has(type));
+  let gathering: Timer | undefined;
+
+  /** Whoever waits for an answer or follows the log live has been served by then. */
+  function wakeSoon() {
+    gathering ??= setTimeout(() => {
+      gathering = undefined;
+      wakeUp.signal();
+    }, gatherMs);
+  }
 
   return {
     name,
@@ -63,7 +75,7 @@ export async function createLogFollower(parts: LogFollowerParts) {
 
     /** The log has grown by these; what holds nothing to act on is passed over when there is time. */
     wakeFor(appends: readonly Append[]): void {
-      if (appends.some(({ writes }) => writes.some(isFollowed))) wakeUp.signal();
+      if (appends.some(({ writes }) => writes.some(isFollowed))) wakeSoon();
     },
 
     check(): Check {

@@ -1,5 +1,6 @@
 // What every feature's plugin is made from, and the few translations they share.
 import type { Erasure } from '../auth/erasure.ts';
+import type { PasswordChanges } from '../auth/password-change.ts';
 import type { Passwords } from '../auth/passwords.ts';
 import type { RecentRoles } from '../auth/recent-roles.ts';
 import type { Registration } from '../auth/registration.ts';
@@ -37,6 +38,7 @@ export type Edge = {
   readonly registration: Registration;
   readonly erasure: Erasure;
   readonly passwords: Passwords;
+  readonly passwordChanges: PasswordChanges;
   readonly signIn: SignIn;
   readonly passwordHashOf: (userId: string) => Promise<string | undefined>;
   readonly sessions: Sessions;

@@ -135,19 +135,25 @@ export function eventStream(
   return new Response(new ReadableStream(source), { headers });
 }
 
-let newest: { readonly frames: readonly string[]; readonly text: string } = {
-  frames: [],
-  text: '',
-};
+type Joined = { readonly frames: readonly string[]; readonly text: string };
 
-/** One text for all who are given the same frames, usually one after the other. */
+const nothing: Joined = { frames: [], text: '' };
+let newest = nothing;
+
+/** One text for all who are given the same frames one after the other; it is not kept beyond this turn. */
 function joined(frames: readonly string[]): string {
   const isSame = frames.length === newest.frames.length && frames.every(isNewest);
-  if (!isSame) newest = { frames, text: frames.join('') };
+  if (isSame) return newest.text;
+  if (newest === nothing) setImmediate(forgetNewest);
+  newest = { frames, text: frames.join('') };
   return newest.text;
 }
 
 const isNewest = (frame: string, index: number) => frame === newest.frames[index];
+
+function forgetNewest() {
+  newest = nothing;
+}
 
 /**
  * Clients come back after a while of their own, lest all of them come at once. The id without data is no

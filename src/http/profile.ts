@@ -67,26 +67,29 @@ export function profileHttp(edge: Edge) {
           { request, set, body, hasPassword: true, callerId: user.id },
           () => user.id,
           async (repeatable) => {
-            const hash = await edge.passwordHashOf(user.id);
-            const isMatch = await limits.passwords(
-              user.id,
-              async () => (await passwords.matches(body.currentPassword, hash)) || undefined,
-            );
-            const isChanged =
-              isMatch &&
-              (await sessions.changePassword({
-                personId: user.id,
+            const command = repeatable ?? { commandId: edge.newId(), fingerprint: null };
+            const change = { ...command, personId: user.id };
+            const isChanged = await edge.passwordChanges.make(change, async () => {
+              const hash = await edge.passwordHashOf(user.id);
+              const isMatch = await limits.passwords(
+                user.id,
+                async () => (await passwords.matches(body.currentPassword, hash)) || undefined,
+              );
+              if (!isMatch) return false;
+              return sessions.changePassword({
+                ...change,
                 passwordHash: await passwords.hash(body.newPassword),
                 verifiedHash: hash!,
                 keepSession: user.sessionId,
-              }));
+              });
+            });
             if (!isChanged) {
               return status(
                 403,
                 problem(set, 'WRONG_PASSWORD', 'The current password is another.'),
               );
             }
-            const context = contextOf(set, user.id, repeatable);
+            const context = { ...contextOf(set, user.id), ...command };
             const outcome = await commands.users(user.id, { type: 'NotePasswordChange' }, context);
             if (!outcome.ok) return status(404, gone(set));
             accepted(edge, set, { ...outcome, actorId: user.id });

@@ -47,12 +47,20 @@ export type Verified = {
   readonly verifiedHash: string;
 };
 
-export type PasswordChange = Verified & {
+/** Which command has changed a password. */
+export type RememberedChange = {
+  readonly commandId: string;
   readonly personId: string;
-  readonly passwordHash: string;
-  readonly at: Timestamp;
-  readonly keepSession: string;
+  /** Of the request, if that can be repeated. */
+  readonly fingerprint: string | null;
 };
+
+export type PasswordChange = Verified &
+  RememberedChange & {
+    readonly passwordHash: string;
+    readonly at: Timestamp;
+    readonly keepSession: string;
+  };
 
 export type Rotation = {
   readonly id: string;
@@ -104,9 +112,14 @@ export type Vault = {
   readonly passwordHashOf: (personId: string) => Promise<string | undefined>;
   /**
    * Ends every session of the person but one, and answers the ids of those it ended; undefined, and
-   * nothing happens, if the password is no longer the one that was verified.
+   * nothing happens, if the password is no longer the one that was verified. The command is remembered.
    */
   readonly changePassword: (change: PasswordChange) => Promise<readonly string[] | undefined>;
+
+  readonly passwordChange: (commandId: string) => Promise<RememberedChange | undefined>;
+  /** Those that are remembered from before a time. */
+  readonly passwordChangesBefore: (time: Timestamp) => Promise<readonly RememberedChange[]>;
+  readonly forgetPasswordChange: (commandId: string) => Promise<void>;
 
   /** Replaces the hash by another of the same password; nothing happens if the password has changed. */
   readonly strengthenPassword: (

@@ -38,12 +38,21 @@ const sessionOf = (personId: string, id: string) => ({
   verifiedHash: 'old',
 });
 
+const changeOf = (personId: string, to: { passwordHash: string; keepSession: string }) => ({
+  ...to,
+  personId,
+  verifiedHash: 'old',
+  at,
+  commandId: `change-of-${personId}-to-${to.passwordHash}`,
+  fingerprint: null,
+});
+
 describe('at the same time', () => {
   test('a session starts and the password changes: no session of the old one is left', async () => {
     for (let round = 0; round < rounds; round += 1) {
       const personId = `person-${round}`;
       await addPerson(personId);
-      const change = { personId, passwordHash: 'new', verifiedHash: 'old', at, keepSession: '-' };
+      const change = changeOf(personId, { passwordHash: 'new', keepSession: '-' });
       const [started, ended] = await Promise.all([
         one.startSession(sessionOf(personId, `s-${round}`)),
         other.changePassword(change),
@@ -65,8 +74,8 @@ describe('at the same time', () => {
     await held.promise;
     const started = one.startSession(sessionOf('ada', 's'));
     await lockWaiters(sql, 1);
-    const change = { personId: 'ada', passwordHash: 'new', verifiedHash: 'old', at };
-    const changed = other.changePassword({ ...change, keepSession: '-' });
+    const change = changeOf('ada', { passwordHash: 'new', keepSession: '-' });
+    const changed = other.changePassword(change);
     await Promise.race([changed, lockWaiters(sql, 2)]);
     letGo.resolve();
     await holding;
@@ -76,12 +85,25 @@ describe('at the same time', () => {
 
   test('the password changes twice from the same one: once it does', async () => {
     await addPerson('ada');
-    const change = { personId: 'ada', verifiedHash: 'old', at, keepSession: '-' };
     const changed = await Promise.all([
-      one.changePassword({ ...change, passwordHash: 'first' }),
-      other.changePassword({ ...change, passwordHash: 'second' }),
+      one.changePassword(changeOf('ada', { passwordHash: 'first', keepSession: '-' })),
+      other.changePassword(changeOf('ada', { passwordHash: 'second', keepSession: '-' })),
     ]);
     expect(changed.filter((ended) => ended !== undefined)).toHaveLength(1);
+    expect(await one.passwordChangesBefore('9999')).toHaveLength(1);
+  });
+
+  test('a person goes and their password changes: neither holds the other up for good', async () => {
+    for (let round = 0; round < rounds; round += 1) {
+      const personId = `gone-${round}`;
+      await addPerson(personId);
+      await Promise.all([
+        one.removePerson(personId),
+        other.changePassword(changeOf(personId, { passwordHash: 'new', keepSession: '-' })),
+      ]);
+      expect(await one.passwordHashOf(personId)).toBeUndefined();
+    }
+    expect(await one.passwordChangesBefore('9999')).toEqual([]);
   });
 
   test('a refresh token is used twice: it is exchanged once, and its session ends', async () => {

@@ -3,6 +3,7 @@ import { logStart, type Position } from '../../src/kernel/stream.ts';
 import type {
   KeptAnswer,
   NewPerson,
+  PasswordChange,
   Rotation,
   Session,
   Vault,
@@ -33,6 +34,16 @@ export const session = (id: string, personId = 'ada'): Session & Verified => ({
   expiresAt: day(8),
   endsAt: day(12),
   device: null,
+});
+
+const changeOf = (personId: string, commandId = `change-of-${personId}`): PasswordChange => ({
+  commandId,
+  personId,
+  fingerprint: null,
+  passwordHash: `new-hash-of-${personId}`,
+  verifiedHash: `hash-of-${personId}`,
+  at: day(3),
+  keepSession: 'none',
 });
 
 const answer = (commandId: string, personId: string | null): KeptAnswer => ({
@@ -133,10 +144,8 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
         for (const id of ['kept', 'other', 'third']) await vault.startSession(session(id));
         await vault.startSession(session('of-bob', 'bob'));
         const ended = await vault.changePassword({
-          personId: 'ada',
+          ...changeOf('ada'),
           passwordHash: 'new',
-          verifiedHash: 'hash-of-ada',
-          at: day(3),
           keepSession: 'kept',
         });
         expect(ended?.toSorted()).toEqual(['other', 'third']);
@@ -150,20 +159,38 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
 
       test('is for whoever knows the present one, and so is a session', async () => {
         await vault.startSession(session('s'));
-        const change = { personId: 'ada', at: day(3), keepSession: 'none' };
-        const [first, second] = [
-          { ...change, verifiedHash: 'hash-of-ada', passwordHash: 'first' },
-          { ...change, verifiedHash: 'hash-of-ada', passwordHash: 'second' },
-        ];
+        const [first, second] = ['first', 'second'].map((passwordHash) => ({
+          ...changeOf('ada', `to the ${passwordHash}`),
+          passwordHash,
+        })) as [PasswordChange, PasswordChange];
         const changes = await Promise.all([
           vault.changePassword(first),
           vault.changePassword(second),
         ]);
         expect(changes).toEqual([['s'], undefined]);
+        expect(await vault.passwordChange('to the first')).toBeDefined();
+        expect(await vault.passwordChange('to the second')).toBeUndefined();
         expect(await vault.passwordHashOf('ada')).toBe('first');
         expect(await vault.startSession(session('late'))).toBe(false);
         expect(await vault.rotateSession(rotation('late', 1))).toEqual({ outcome: 'unknown' });
         expect(await vault.startSession({ ...session('new'), verifiedHash: 'first' })).toBe(true);
+      });
+
+      test('remembers by which command, until that is forgotten or its person is gone', async () => {
+        await vault.changePassword({ ...changeOf('ada', 'one'), fingerprint: 'print' });
+        await vault.changePassword({ ...changeOf('bob', 'two'), at: day(4) });
+        const [one, two] = [
+          { commandId: 'one', personId: 'ada', fingerprint: 'print' },
+          { commandId: 'two', personId: 'bob', fingerprint: null },
+        ] as const;
+        expect(await vault.passwordChange('one')).toEqual(one);
+        expect(await vault.passwordChangesBefore(day(3))).toEqual([]);
+        expect(await vault.passwordChangesBefore(day(4))).toEqual([one]);
+        expect(await vault.passwordChangesBefore(day(5))).toEqual([one, two]);
+        await vault.forgetPasswordChange('one');
+        expect(await vault.passwordChange('one')).toBeUndefined();
+        await vault.removePerson('bob');
+        expect(await vault.passwordChangesBefore(day(5))).toEqual([]);
       });
 
       test('to a stronger hash of the same one ends no session', async () => {
@@ -184,14 +211,7 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
       test('does not end again what has ended', async () => {
         await vault.startSession(session('s'));
         await vault.endSession('s', day(2));
-        const change = {
-          personId: 'ada',
-          passwordHash: 'n',
-          verifiedHash: 'hash-of-ada',
-          at: day(3),
-          keepSession: 'none',
-        };
-        expect(await vault.changePassword(change)).toEqual([]);
+        expect(await vault.changePassword(changeOf('ada'))).toEqual([]);
         expect(await vault.sessionsEndedSince(day(3))).toEqual([]);
       });
     });

@@ -147,6 +147,22 @@ describe('a key that was used', () => {
     await expectOneAnswer([first, await post({ ...command, json })], 201);
   });
 
+  test('changed a password, and answers so though neither log nor vault has kept an answer', async () => {
+    const { accessToken: token, user, email } = await signUp(server.url);
+    const [key, newPassword] = [crypto.randomUUID(), 'another long password'];
+    const command = { route: 'POST /profile/password', key, token } as const;
+    const json = { currentPassword: testPassword, newPassword };
+    expect((await post({ ...command, json })).status).toBe(204);
+    await server.run('vault', 'DELETE FROM answers');
+    const other = await post({ ...command, json: { ...json, newPassword: 'quite another one' } });
+    await expectProblem(other, 422, 'IDEMPOTENCY_KEY_REUSED');
+    const again = await post({ ...command, json });
+    expect([again.status, again.headers.get('idempotent-replay')]).toEqual([204, 'true']);
+    await expectProblem(await post({ ...command, key: 'new', json }), 403, 'WRONG_PASSWORD');
+    expect(await eventsOf(user.id)).toEqual(['UserRegistered', 'UserPasswordChanged']);
+    expect((await signIn(server.url, email, newPassword)).accessToken).toBeString();
+  });
+
   test('leaves nothing by which its password is guessed faster than by its hash', async () => {
     const [email, key] = [newEmail(), crypto.randomUUID()];
     const registration = { email, name: 'Ada', password: testPassword };

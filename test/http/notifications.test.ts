@@ -4,6 +4,7 @@ import {
   signIn,
   signUp,
   startServer,
+  temporaryPlace,
   testPassword,
   type TestServer,
 } from '../../src/testing/server.ts';
@@ -30,9 +31,13 @@ function newName() {
 const newcomer = (name = newName()) => signUp(server.url, { name });
 
 /** What a user is told, newest first. */
-async function told({ accessToken: token }: Pick<User, 'accessToken'>, query = '') {
-  const headers = { 'read-after': String(await server.reactedToAll()) };
-  const response = await send(server.url, `GET /notifications${query}`, { token, headers });
+async function told(
+  { accessToken: token }: Pick<User, 'accessToken'>,
+  query = '',
+  from: TestServer = server,
+) {
+  const headers = { 'read-after': String(await from.reactedToAll()) };
+  const response = await send(from.url, `GET /notifications${query}`, { token, headers });
   expect(response.status).toBe(200);
   type Page = NonNullable<Awaited<ReturnType<User['client']['notifications']['get']>>['data']>;
   return (await response.json()) as Page;
@@ -155,6 +160,23 @@ describe('what happens to an account', () => {
     expect((await ada.client.profile.password.post(change)).status).toBe(204);
     const { data } = await told(ada);
     expect(data).toMatchObject([{ kind: 'password-changed', data: {} }]);
+  });
+
+  test('is told of a new password once, though the process died before the log was told', async () => {
+    const { path: directory, remove } = temporaryPlace();
+    const first = await startServer({ directory });
+    const { user, email } = await signUp(first.url);
+    await first.stop();
+    const change = `'of-${user.id}', '${user.id}', NULL, '2026-01-01T00:00:00.000Z'`;
+    await first.run('vault', `INSERT INTO password_changes VALUES (${change})`);
+    for (let start = 0; start < 2; start += 1) {
+      const next = await startServer({ directory });
+      const { data } = await told(await signIn(next.url, email), '', next);
+      expect(data).toMatchObject([{ kind: 'password-changed', data: {} }]);
+      await next.stop();
+    }
+    expect(await first.run('vault', 'SELECT * FROM password_changes')).toEqual([]);
+    await remove();
   });
 
   test('is told when a refresh token of it is used twice, once for each session', async () => {

@@ -2,6 +2,7 @@ import { logStart, type Position } from '../../kernel/stream.ts';
 import type {
   KeptAnswer,
   LiveSession,
+  RememberedChange,
   ReusedSession,
   Vault,
   WrappedKey,
@@ -14,6 +15,8 @@ type VaultReads = Pick<
   | 'keyOf'
   | 'keysById'
   | 'passwordHashOf'
+  | 'passwordChange'
+  | 'passwordChangesBefore'
   | 'sessionsOf'
   | 'sessionsEndedSince'
   | 'reusedSessions'
@@ -27,6 +30,7 @@ type VaultReads = Pick<
 export function createVaultReader(sql: Client): VaultReads {
   const wrappedKey = sql`key_id AS "keyId", id AS "personId", wrapped_key AS "wrappedKey"`;
   return {
+    ...passwordChanges(sql),
     async unconfirmedPersons(before) {
       const rows = await patiently(
         () => sql<{ id: string }[]>`
@@ -110,6 +114,29 @@ export function createVaultReader(sql: Client): VaultReads {
       const rows = await patiently(
         () => sql<{ name: string; wrapped: string }[]>`
           SELECT name, wrapped FROM vault.secrets ORDER BY name`,
+      );
+      return [...rows];
+    },
+  };
+}
+
+function passwordChanges(
+  sql: Client,
+): Pick<VaultReads, 'passwordChange' | 'passwordChangesBefore'> {
+  const remembered = sql`command_id AS "commandId", person_id AS "personId", fingerprint`;
+  return {
+    async passwordChange(commandId) {
+      const [change] = await patiently(
+        () => sql<RememberedChange[]>`
+          SELECT ${remembered} FROM vault.password_changes WHERE command_id = ${commandId}`,
+      );
+      return change;
+    },
+    async passwordChangesBefore(time) {
+      const rows = await patiently(
+        () => sql<RememberedChange[]>`
+          SELECT ${remembered} FROM vault.password_changes
+          WHERE changed_at < ${time} ORDER BY command_id`,
       );
       return [...rows];
     },

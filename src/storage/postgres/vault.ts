@@ -52,13 +52,20 @@ function persons(sql: Client) {
       verifiedHash,
       at,
       keepSession,
+      commandId,
+      fingerprint,
     }: PasswordChange): Promise<readonly string[] | undefined> =>
       inTime(
         sql.begin(async (transaction) => {
+          // In the order in which removing a person takes its locks.
+          await transaction`SELECT FROM vault.persons WHERE id = ${personId} FOR KEY SHARE`;
           const { count } = await transaction`
           UPDATE vault.credentials SET password_hash = ${passwordHash}, changed_at = ${at}
           WHERE person_id = ${personId} AND password_hash = ${verifiedHash}`;
           if (count === 0) return undefined;
+          await transaction`
+          INSERT INTO vault.password_changes (command_id, person_id, fingerprint, changed_at)
+          VALUES (${commandId}, ${personId}, ${fingerprint}, ${at})`;
           // A statement of its own: it sees each session that was started before the row above was ours.
           const ended = await transaction<{ id: string }[]>`
           UPDATE vault.sessions SET ended_at = ${at}
@@ -67,6 +74,11 @@ function persons(sql: Client) {
           return ended.map(({ id }) => id);
         }),
       ),
+    async forgetPasswordChange(commandId: string) {
+      await patiently(
+        () => sql`DELETE FROM vault.password_changes WHERE command_id = ${commandId}`,
+      );
+    },
     async strengthenPassword(change: Parameters<Vault['strengthenPassword']>[0]) {
       await inTime(sql`
         UPDATE vault.credentials SET password_hash = ${change.passwordHash}

@@ -2,6 +2,7 @@ import { logStart, type Position } from '../../kernel/stream.ts';
 import type {
   KeptAnswer,
   LiveSession,
+  RememberedChange,
   ReusedSession,
   Vault,
   WrappedKey,
@@ -16,6 +17,8 @@ type VaultReads = Pick<
   | 'keyOf'
   | 'keysById'
   | 'passwordHashOf'
+  | 'passwordChange'
+  | 'passwordChangesBefore'
   | 'sessionsOf'
   | 'sessionsEndedSince'
   | 'reusedSessions'
@@ -24,6 +27,9 @@ type VaultReads = Pick<
   | 'keysAfter'
   | 'secrets'
 >;
+
+const rememberedChange =
+  'SELECT command_id AS commandId, person_id AS personId, fingerprint FROM password_changes';
 
 /** The reading half of the vault; each call sees the newest commit. */
 export function openVaultReader(file: string) {
@@ -43,6 +49,12 @@ export function openVaultReader(file: string) {
   const erased = database.query<{ through: Position }, []>('SELECT through FROM erasures');
   const passwordHash = database.query<{ hash: string }, [string]>(
     'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
+  );
+  const change = database.query<RememberedChange, [string]>(
+    `${rememberedChange} WHERE command_id = ?`,
+  );
+  const changesBefore = database.query<RememberedChange, [string]>(
+    `${rememberedChange} WHERE changed_at < ? ORDER BY command_id`,
   );
   const live = database.query<LiveSession, [string, string, number, number]>(
     `SELECT id, started_at AS startedAt, coalesce(rotated_at, started_at) AS usedAt,
@@ -69,6 +81,8 @@ export function openVaultReader(file: string) {
     keyOf: async (personId) => keyOf.get(personId) ?? undefined,
     keysById: async (keyIds) => keyIds.flatMap((keyId) => keyById.get(keyId) ?? []),
     passwordHashOf: async (personId) => passwordHash.get(personId)?.hash,
+    passwordChange: async (commandId) => change.get(commandId) ?? undefined,
+    passwordChangesBefore: async (time) => changesBefore.all(time),
     sessionsOf: async ({ personId, at, limit, offset }) => ({
       sessions: live.all(personId, at, limit, offset),
       total: liveCount.get(personId, at)!.total,

@@ -14,6 +14,7 @@ export type VaultWrites = Synchronous<
     | 'confirmPerson'
     | 'removePerson'
     | 'changePassword'
+    | 'forgetPasswordChange'
     | 'strengthenPassword'
     | 'startSession'
     | 'rotateSession'
@@ -73,6 +74,11 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
   const setPassword = database.query(
     'INSERT OR REPLACE INTO credentials (person_id, password_hash, changed_at) VALUES (?, ?, ?)',
   );
+  const rememberChange = database.query(
+    `INSERT INTO password_changes (command_id, person_id, fingerprint, changed_at)
+     VALUES (?, ?, ?, ?)`,
+  );
+  const forgetChange = database.query('DELETE FROM password_changes WHERE command_id = ?');
   const strengthen = database.query(
     'UPDATE credentials SET password_hash = ? WHERE person_id = ? AND password_hash = ?',
   );
@@ -105,11 +111,14 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
     removePerson(personId) {
       if (removePerson.run(personId).changes > 0) needScrub();
     },
-    changePassword({ personId, passwordHash, verifiedHash, at, keepSession }) {
+    changePassword(change) {
+      const { personId, passwordHash, verifiedHash, at, keepSession, commandId } = change;
       if (password.get(personId)?.hash !== verifiedHash) return undefined;
       setPassword.run(personId, passwordHash, at);
+      rememberChange.run(commandId, personId, change.fingerprint, at);
       return endOthers.all(at, personId, keepSession).map(({ id }) => id);
     },
+    forgetPasswordChange: (commandId) => void forgetChange.run(commandId),
     strengthenPassword: ({ personId, passwordHash, verifiedHash }) =>
       void strengthen.run(passwordHash, personId, verifiedHash),
     keepAnswer: ({ commandId, personId, requestDigest, sealed, expiresAt }) =>
