@@ -289,7 +289,11 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
   const passwords = createPasswords();
   const registration = createRegistration({ vault, clock, newKey: keysUnder(keyEncryption) });
   const tokenReuse = createTokenReuse(vault, noteTokenReuse(commands));
-  const passwordChanges = createPasswordChanges(vault, notePasswordChange(commands));
+  const passwordChanges = createPasswordChanges({
+    vault,
+    newId,
+    append: notePasswordChange(commands),
+  });
   const erasure = createErasure({
     vault,
     log,

@@ -1,39 +1,58 @@
-// Changing a password touches two stores. The vault changes it first, and remembers by which command; then the
-// log is told. What a crash between leaves out is made good at the next start, or within two hours.
+// Changing a password touches two stores. The vault changes it first, and remembers that; then the log is told.
+// What a crash between leaves out is made good at the next start, or within two hours.
 import { CommandIdReused } from '../kernel/event-log.ts';
-import type { Timestamp } from '../kernel/time.ts';
-import type { RememberedChange, Vault } from '../kernel/vault.ts';
+import type { NewId, Timestamp } from '../kernel/time.ts';
+import type { RememberedChange, Repeatable, Vault } from '../kernel/vault.ts';
 
 export type PasswordChanges = ReturnType<typeof createPasswordChanges>;
 
-/** @param append Stores the event once for each command id, and nothing for a person who is gone. */
-export function createPasswordChanges(
-  vault: Pick<Vault, 'passwordChange' | 'passwordChangesBefore' | 'forgetPasswordChange'>,
-  append: (change: RememberedChange, requestId: string) => Promise<unknown>,
-) {
-  async function isMade({ commandId, fingerprint }: RememberedChange): Promise<boolean> {
-    if (fingerprint === null) return false; // nobody can repeat it
-    const made = await vault.passwordChange(commandId);
-    if (made && made.fingerprint !== fingerprint) throw new CommandIdReused();
-    return made !== undefined;
+export type PasswordChangesParts = {
+  readonly vault: Pick<
+    Vault,
+    'passwordChangeBy' | 'passwordChangesBefore' | 'forgetPasswordChange'
+  >;
+  readonly newId: NewId;
+  /** Stores the event, once for each command id, and nothing for a person who is gone. */
+  readonly append: (
+    change: RememberedChange,
+    commandId: string,
+    requestId: string,
+  ) => Promise<unknown>;
+};
+
+export function createPasswordChanges({ vault, newId, append }: PasswordChangesParts) {
+  async function madeBy(command: Repeatable | undefined): Promise<string | undefined> {
+    const made = command && (await vault.passwordChangeBy(command.commandId));
+    if (made && made.fingerprint !== command.fingerprint) throw new CommandIdReused();
+    return made?.id;
   }
 
   return {
     /**
-     * Whether the password is changed, now or by the same command a while ago, here or on another node.
+     * Answers the id of the change that this makes, or that the same command has made a while ago, here or on
+     * another node; undefined if there is none.
      * @param attempt Verifies the present password and changes it; false if it is another.
      * @throws CommandIdReused if the command was another one before.
      */
-    async make(change: RememberedChange, attempt: () => Promise<boolean>): Promise<boolean> {
-      return (await isMade(change)) || (await attempt()) || isMade(change);
+    async make(
+      command: Repeatable | undefined,
+      attempt: (id: string) => Promise<boolean>,
+    ): Promise<string | undefined> {
+      const before = await madeBy(command);
+      if (before !== undefined) return before;
+      const id = newId();
+      return (await attempt(id)) ? id : madeBy(command);
     },
 
     /** @param before Of what was changed until then, nobody is telling the log any more. */
     async settle(before: Timestamp, requestId: string): Promise<void> {
       for (const change of await vault.passwordChangesBefore(before)) {
-        await append(change, requestId);
-        await vault.forgetPasswordChange(change.commandId);
+        await append(change, passwordChangeCommandId(change.id), requestId);
+        await vault.forgetPasswordChange(change.id);
       }
     },
   };
 }
+
+/** By which the log knows the event of a change. */
+export const passwordChangeCommandId = (id: string) => `password-changed/${id}`;

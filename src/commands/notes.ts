@@ -10,10 +10,10 @@ export function noteTokenReuse({ users }: Commands) {
   };
 }
 
-/** As their person would have: the token that the change came with is not at hand any more. */
+/** The person has done it, in a request of which no more is known when that was cut short. */
 export function notePasswordChange({ users }: Commands) {
-  return ({ personId, ...command }: RememberedChange, requestId: string) => {
+  return ({ personId }: RememberedChange, commandId: string, requestId: string) => {
     const context = { actorId: personId, correlationId: requestId, causationId: requestId };
-    return users(personId, { type: 'NotePasswordChange' }, { ...context, ...command });
+    return users(personId, { type: 'NotePasswordChange' }, { ...context, commandId });
   };
 }

@@ -20,7 +20,7 @@ import type { Access } from './access.ts';
 import type { Addresses } from './addresses.ts';
 import type { Audit } from './audit.ts';
 import type { Freshness } from './freshness.ts';
-import type { CommandIdentity, Once } from './idempotency.ts';
+import type { Once } from './idempotency.ts';
 import type { Images } from './images.ts';
 import type { Live } from './live.ts';
 import { problem, requestIdHeader, type Set } from './problem.ts';
@@ -61,7 +61,11 @@ export type Edge = {
 };
 
 /** The request is the cause and the correlation of the events it leads to. */
-export function contextOf(set: Set, actorId: string, command?: CommandIdentity): CommandContext {
+export function contextOf(
+  set: Set,
+  actorId: string,
+  command?: Pick<CommandContext, 'commandId' | 'fingerprint'>,
+): CommandContext {
   const requestId = requestIdOf(set);
   return { actorId, correlationId: requestId, causationId: requestId, ...command };
 }

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { Elysia } from 'elysia';
 import { isCommonPassword } from '../auth/common-passwords.ts';
+import { passwordChangeCommandId } from '../auth/password-change.ts';
 import { reveal } from '../kernel/event.ts';
 import { commonPassword } from './auth.ts';
 import { accepted, contextOf, type Edge, ifVersion, stale, tag } from './edge.ts';
@@ -67,9 +68,7 @@ export function profileHttp(edge: Edge) {
           { request, set, body, hasPassword: true, callerId: user.id },
           () => user.id,
           async (repeatable) => {
-            const command = repeatable ?? { commandId: edge.newId(), fingerprint: null };
-            const change = { ...command, personId: user.id };
-            const isChanged = await edge.passwordChanges.make(change, async () => {
+            const change = await edge.passwordChanges.make(repeatable, async (id) => {
               const hash = await edge.passwordHashOf(user.id);
               const isMatch = await limits.passwords(
                 user.id,
@@ -77,19 +76,21 @@ export function profileHttp(edge: Edge) {
               );
               if (!isMatch) return false;
               return sessions.changePassword({
-                ...change,
+                id,
+                personId: user.id,
+                command: repeatable,
                 passwordHash: await passwords.hash(body.newPassword),
                 verifiedHash: hash!,
                 keepSession: user.sessionId,
               });
             });
-            if (!isChanged) {
+            if (change === undefined) {
               return status(
                 403,
                 problem(set, 'WRONG_PASSWORD', 'The current password is another.'),
               );
             }
-            const context = { ...contextOf(set, user.id), ...command };
+            const context = contextOf(set, user.id, { commandId: passwordChangeCommandId(change) });
             const outcome = await commands.users(user.id, { type: 'NotePasswordChange' }, context);
             if (!outcome.ok) return status(404, gone(set));
             accepted(edge, set, { ...outcome, actorId: user.id });

@@ -39,7 +39,7 @@ export type CommandContext = EventMetadata & {
   /** Repeating a command with the same id is answered like the first and stores nothing. */
   readonly commandId?: string | undefined;
   /** Keyed digest of what is asked for, to notice the id of another command. */
-  readonly fingerprint?: string | null | undefined;
+  readonly fingerprint?: string | undefined;
   /** The version the caller saw; at any other the command is refused as `stale`. */
   readonly ifVersion?: Version | undefined;
   /** The caller has just made the id: there is nothing to load. */

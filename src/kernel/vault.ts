@@ -47,17 +47,22 @@ export type Verified = {
   readonly verifiedHash: string;
 };
 
-/** Which command has changed a password. */
 export type RememberedChange = {
-  readonly commandId: string;
+  readonly id: string;
   readonly personId: string;
-  /** Of the request, if that can be repeated. */
-  readonly fingerprint: string | null;
+};
+
+/** A command that may come again. */
+export type Repeatable = {
+  readonly commandId: string;
+  readonly fingerprint: string;
 };
 
 export type PasswordChange = Verified &
   RememberedChange & {
     readonly passwordHash: string;
+    /** Undefined for one that cannot come again. */
+    readonly command: Repeatable | undefined;
     readonly at: Timestamp;
     readonly keepSession: string;
   };
@@ -112,14 +117,17 @@ export type Vault = {
   readonly passwordHashOf: (personId: string) => Promise<string | undefined>;
   /**
    * Ends every session of the person but one, and answers the ids of those it ended; undefined, and
-   * nothing happens, if the password is no longer the one that was verified. The command is remembered.
+   * nothing happens, if the password is no longer the one that was verified. The change is remembered.
    */
   readonly changePassword: (change: PasswordChange) => Promise<readonly string[] | undefined>;
 
-  readonly passwordChange: (commandId: string) => Promise<RememberedChange | undefined>;
+  /** What a command has changed, if that is remembered, and the command's fingerprint. */
+  readonly passwordChangeBy: (
+    commandId: string,
+  ) => Promise<{ readonly id: string; readonly fingerprint: string } | undefined>;
   /** Those that are remembered from before a time. */
   readonly passwordChangesBefore: (time: Timestamp) => Promise<readonly RememberedChange[]>;
-  readonly forgetPasswordChange: (commandId: string) => Promise<void>;
+  readonly forgetPasswordChange: (id: string) => Promise<void>;
 
   /** Replaces the hash by another of the same password; nothing happens if the password has changed. */
   readonly strengthenPassword: (

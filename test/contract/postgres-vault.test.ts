@@ -43,8 +43,8 @@ const changeOf = (personId: string, to: { passwordHash: string; keepSession: str
   personId,
   verifiedHash: 'old',
   at,
-  commandId: `change-of-${personId}-to-${to.passwordHash}`,
-  fingerprint: null,
+  id: `${personId} to ${to.passwordHash}`,
+  command: undefined,
 });
 
 describe('at the same time', () => {

@@ -36,10 +36,10 @@ export const session = (id: string, personId = 'ada'): Session & Verified => ({
   device: null,
 });
 
-const changeOf = (personId: string, commandId = `change-of-${personId}`): PasswordChange => ({
-  commandId,
+const changeOf = (personId: string, id = `change-of-${personId}`): PasswordChange => ({
+  id,
   personId,
-  fingerprint: null,
+  command: undefined,
   passwordHash: `new-hash-of-${personId}`,
   verifiedHash: `hash-of-${personId}`,
   at: day(3),
@@ -168,27 +168,32 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
           vault.changePassword(second),
         ]);
         expect(changes).toEqual([['s'], undefined]);
-        expect(await vault.passwordChange('to the first')).toBeDefined();
-        expect(await vault.passwordChange('to the second')).toBeUndefined();
+        const remembered = await vault.passwordChangesBefore(day(4));
+        expect(remembered).toEqual([{ id: 'to the first', personId: 'ada' }]);
         expect(await vault.passwordHashOf('ada')).toBe('first');
         expect(await vault.startSession(session('late'))).toBe(false);
         expect(await vault.rotateSession(rotation('late', 1))).toEqual({ outcome: 'unknown' });
         expect(await vault.startSession({ ...session('new'), verifiedHash: 'first' })).toBe(true);
       });
 
-      test('remembers by which command, until that is forgotten or its person is gone', async () => {
-        await vault.changePassword({ ...changeOf('ada', 'one'), fingerprint: 'print' });
+      test('is remembered with its command, until it is forgotten or its person is gone', async () => {
+        const command = { commandId: 'command', fingerprint: 'print' };
+        await vault.changePassword({ ...changeOf('ada', 'one'), command });
         await vault.changePassword({ ...changeOf('bob', 'two'), at: day(4) });
         const [one, two] = [
-          { commandId: 'one', personId: 'ada', fingerprint: 'print' },
-          { commandId: 'two', personId: 'bob', fingerprint: null },
-        ] as const;
-        expect(await vault.passwordChange('one')).toEqual(one);
+          { id: 'one', personId: 'ada' },
+          { id: 'two', personId: 'bob' },
+        ];
+        expect(await vault.passwordChangeBy('command')).toEqual({
+          id: 'one',
+          fingerprint: 'print',
+        });
+        expect(await vault.passwordChangeBy('another')).toBeUndefined();
         expect(await vault.passwordChangesBefore(day(3))).toEqual([]);
-        expect(await vault.passwordChangesBefore(day(4))).toEqual([one]);
-        expect(await vault.passwordChangesBefore(day(5))).toEqual([one, two]);
+        expect(await vault.passwordChangesBefore(day(4))).toEqual([one!]);
+        expect(await vault.passwordChangesBefore(day(5))).toEqual([one!, two!]);
         await vault.forgetPasswordChange('one');
-        expect(await vault.passwordChange('one')).toBeUndefined();
+        expect(await vault.passwordChangeBy('command')).toBeUndefined();
         await vault.removePerson('bob');
         expect(await vault.passwordChangesBefore(day(5))).toEqual([]);
       });

@@ -159,8 +159,13 @@ describe('a key that was used', () => {
     const again = await post({ ...command, json });
     expect([again.status, again.headers.get('idempotent-replay')]).toEqual([204, 'true']);
     await expectProblem(await post({ ...command, key: 'new', json }), 403, 'WRONG_PASSWORD');
-    expect(await eventsOf(user.id)).toEqual(['UserRegistered', 'UserPasswordChanged']);
-    expect((await signIn(server.url, email, newPassword)).accessToken).toBeString();
+    await server.run('vault', 'DELETE FROM password_changes');
+    await server.run('vault', 'DELETE FROM answers');
+    const later = { currentPassword: newPassword, newPassword: 'the third long one' };
+    expect((await post({ ...command, json: later })).status).toBe(204);
+    const changes = (await eventsOf(user.id)).filter((type) => type === 'UserPasswordChanged');
+    expect(changes).toHaveLength(2);
+    expect((await signIn(server.url, email, later.newPassword)).accessToken).toBeString();
   });
 
   test('leaves nothing by which its password is guessed faster than by its hash', async () => {

@@ -167,7 +167,7 @@ describe('what happens to an account', () => {
     const first = await startServer({ directory });
     const { user, email } = await signUp(first.url);
     await first.stop();
-    const change = `'of-${user.id}', '${user.id}', NULL, '2026-01-01T00:00:00.000Z'`;
+    const change = `'the-first', '${user.id}', NULL, NULL, '2026-01-01T00:00:00.000Z'`;
     await first.run('vault', `INSERT INTO password_changes VALUES (${change})`);
     for (let start = 0; start < 2; start += 1) {
       const next = await startServer({ directory });

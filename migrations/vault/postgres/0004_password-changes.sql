@@ -1,9 +1,14 @@
--- Which commands have changed a password: the log is told afterwards, at the next start if need be.
+-- Which passwords have changed of late, and by which command if that can come again: the log is told afterwards, at
+-- the next start if need be.
 CREATE TABLE "vault"."password_changes" (
-  "command_id" text COLLATE "C" PRIMARY KEY,
+  "id" text COLLATE "C" PRIMARY KEY,
   "person_id" text COLLATE "C" NOT NULL REFERENCES "vault"."persons" ("id") ON DELETE CASCADE,
+  "command_id" text COLLATE "C",
   "fingerprint" text,
   "changed_at" text COLLATE "C" NOT NULL
 );
 --> statement-breakpoint
 CREATE INDEX "password_changes_by_person" ON "vault"."password_changes" ("person_id");
+--> statement-breakpoint
+CREATE INDEX "password_changes_by_command" ON "vault"."password_changes" ("command_id")
+  WHERE "command_id" IS NOT NULL;

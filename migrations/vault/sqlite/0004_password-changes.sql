@@ -1,9 +1,13 @@
--- Which commands have changed a password: the log is told afterwards, at the next start if need be.
+-- Which passwords have changed of late, and by which command if that can come again: the log is told afterwards, at
+-- the next start if need be.
 CREATE TABLE `password_changes` (
-  `command_id` text PRIMARY KEY,
+  `id` text PRIMARY KEY,
   `person_id` text NOT NULL REFERENCES `persons` (`id`) ON DELETE CASCADE,
+  `command_id` text,
   `fingerprint` text,
   `changed_at` text NOT NULL
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE INDEX `password_changes_by_person` ON `password_changes` (`person_id`);
+--> statement-breakpoint
+CREATE INDEX `password_changes_by_command` ON `password_changes` (`command_id`) WHERE `command_id` IS NOT NULL;

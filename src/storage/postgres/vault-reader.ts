@@ -15,7 +15,7 @@ type VaultReads = Pick<
   | 'keyOf'
   | 'keysById'
   | 'passwordHashOf'
-  | 'passwordChange'
+  | 'passwordChangeBy'
   | 'passwordChangesBefore'
   | 'sessionsOf'
   | 'sessionsEndedSince'
@@ -122,21 +122,20 @@ export function createVaultReader(sql: Client): VaultReads {
 
 function passwordChanges(
   sql: Client,
-): Pick<VaultReads, 'passwordChange' | 'passwordChangesBefore'> {
-  const remembered = sql`command_id AS "commandId", person_id AS "personId", fingerprint`;
+): Pick<VaultReads, 'passwordChangeBy' | 'passwordChangesBefore'> {
   return {
-    async passwordChange(commandId) {
+    async passwordChangeBy(commandId) {
       const [change] = await patiently(
-        () => sql<RememberedChange[]>`
-          SELECT ${remembered} FROM vault.password_changes WHERE command_id = ${commandId}`,
+        () => sql<{ id: string; fingerprint: string }[]>`
+          SELECT id, fingerprint FROM vault.password_changes WHERE command_id = ${commandId}`,
       );
       return change;
     },
     async passwordChangesBefore(time) {
       const rows = await patiently(
         () => sql<RememberedChange[]>`
-          SELECT ${remembered} FROM vault.password_changes
-          WHERE changed_at < ${time} ORDER BY command_id`,
+          SELECT id, person_id AS "personId" FROM vault.password_changes
+          WHERE changed_at < ${time} ORDER BY id`,
       );
       return [...rows];
     },

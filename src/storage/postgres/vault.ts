@@ -47,13 +47,13 @@ function persons(sql: Client) {
       await patiently(() => sql`DELETE FROM vault.persons WHERE id = ${personId}`);
     },
     changePassword: ({
+      id,
       personId,
       passwordHash,
       verifiedHash,
       at,
       keepSession,
-      commandId,
-      fingerprint,
+      command,
     }: PasswordChange): Promise<readonly string[] | undefined> =>
       inTime(
         sql.begin(async (transaction) => {
@@ -64,8 +64,9 @@ function persons(sql: Client) {
           WHERE person_id = ${personId} AND password_hash = ${verifiedHash}`;
           if (count === 0) return undefined;
           await transaction`
-          INSERT INTO vault.password_changes (command_id, person_id, fingerprint, changed_at)
-          VALUES (${commandId}, ${personId}, ${fingerprint}, ${at})`;
+          INSERT INTO vault.password_changes (id, person_id, command_id, fingerprint, changed_at)
+          VALUES (${id}, ${personId}, ${command?.commandId ?? null},
+            ${command?.fingerprint ?? null}, ${at})`;
           // A statement of its own: it sees each session that was started before the row above was ours.
           const ended = await transaction<{ id: string }[]>`
           UPDATE vault.sessions SET ended_at = ${at}
@@ -74,10 +75,8 @@ function persons(sql: Client) {
           return ended.map(({ id }) => id);
         }),
       ),
-    async forgetPasswordChange(commandId: string) {
-      await patiently(
-        () => sql`DELETE FROM vault.password_changes WHERE command_id = ${commandId}`,
-      );
+    async forgetPasswordChange(id: string) {
+      await patiently(() => sql`DELETE FROM vault.password_changes WHERE id = ${id}`);
     },
     async strengthenPassword(change: Parameters<Vault['strengthenPassword']>[0]) {
       await inTime(sql`

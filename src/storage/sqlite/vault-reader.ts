@@ -17,7 +17,7 @@ type VaultReads = Pick<
   | 'keyOf'
   | 'keysById'
   | 'passwordHashOf'
-  | 'passwordChange'
+  | 'passwordChangeBy'
   | 'passwordChangesBefore'
   | 'sessionsOf'
   | 'sessionsEndedSince'
@@ -27,9 +27,6 @@ type VaultReads = Pick<
   | 'keysAfter'
   | 'secrets'
 >;
-
-const rememberedChange =
-  'SELECT command_id AS commandId, person_id AS personId, fingerprint FROM password_changes';
 
 /** The reading half of the vault; each call sees the newest commit. */
 export function openVaultReader(file: string) {
@@ -50,11 +47,11 @@ export function openVaultReader(file: string) {
   const passwordHash = database.query<{ hash: string }, [string]>(
     'SELECT password_hash AS hash FROM credentials WHERE person_id = ?',
   );
-  const change = database.query<RememberedChange, [string]>(
-    `${rememberedChange} WHERE command_id = ?`,
+  const changeBy = database.query<{ id: string; fingerprint: string }, [string]>(
+    'SELECT id, fingerprint FROM password_changes WHERE command_id = ?',
   );
   const changesBefore = database.query<RememberedChange, [string]>(
-    `${rememberedChange} WHERE changed_at < ? ORDER BY command_id`,
+    'SELECT id, person_id AS personId FROM password_changes WHERE changed_at < ? ORDER BY id',
   );
   const live = database.query<LiveSession, [string, string, number, number]>(
     `SELECT id, started_at AS startedAt, coalesce(rotated_at, started_at) AS usedAt,
@@ -81,7 +78,7 @@ export function openVaultReader(file: string) {
     keyOf: async (personId) => keyOf.get(personId) ?? undefined,
     keysById: async (keyIds) => keyIds.flatMap((keyId) => keyById.get(keyId) ?? []),
     passwordHashOf: async (personId) => passwordHash.get(personId)?.hash,
-    passwordChange: async (commandId) => change.get(commandId) ?? undefined,
+    passwordChangeBy: async (commandId) => changeBy.get(commandId) ?? undefined,
     passwordChangesBefore: async (time) => changesBefore.all(time),
     sessionsOf: async ({ personId, at, limit, offset }) => ({
       sessions: live.all(personId, at, limit, offset),

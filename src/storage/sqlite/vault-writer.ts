@@ -75,10 +75,10 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
     'INSERT OR REPLACE INTO credentials (person_id, password_hash, changed_at) VALUES (?, ?, ?)',
   );
   const rememberChange = database.query(
-    `INSERT INTO password_changes (command_id, person_id, fingerprint, changed_at)
-     VALUES (?, ?, ?, ?)`,
+    `INSERT INTO password_changes (id, person_id, command_id, fingerprint, changed_at)
+     VALUES (?, ?, ?, ?, ?)`,
   );
-  const forgetChange = database.query('DELETE FROM password_changes WHERE command_id = ?');
+  const forgetChange = database.query('DELETE FROM password_changes WHERE id = ?');
   const strengthen = database.query(
     'UPDATE credentials SET password_hash = ? WHERE person_id = ? AND password_hash = ?',
   );
@@ -112,13 +112,14 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
       if (removePerson.run(personId).changes > 0) needScrub();
     },
     changePassword(change) {
-      const { personId, passwordHash, verifiedHash, at, keepSession, commandId } = change;
+      const { id, personId, passwordHash, verifiedHash, at, keepSession, command } = change;
       if (password.get(personId)?.hash !== verifiedHash) return undefined;
       setPassword.run(personId, passwordHash, at);
-      rememberChange.run(commandId, personId, change.fingerprint, at);
+      const [commandId, fingerprint] = [command?.commandId ?? null, command?.fingerprint ?? null];
+      rememberChange.run(id, personId, commandId, fingerprint, at);
       return endOthers.all(at, personId, keepSession).map(({ id }) => id);
     },
-    forgetPasswordChange: (commandId) => void forgetChange.run(commandId),
+    forgetPasswordChange: (id) => void forgetChange.run(id),
     strengthenPassword: ({ personId, passwordHash, verifiedHash }) =>
       void strengthen.run(passwordHash, personId, verifiedHash),
     keepAnswer: ({ commandId, personId, requestDigest, sealed, expiresAt }) =>
