@@ -9,7 +9,7 @@ export type PasswordChanges = ReturnType<typeof createPasswordChanges>;
 export type PasswordChangesParts = {
   readonly vault: Pick<
     Vault,
-    'passwordChangeBy' | 'passwordChangesBefore' | 'forgetPasswordChange'
+    'passwordChangeBy' | 'unconfirmedPasswordChanges' | 'confirmPasswordChange'
   >;
   readonly newId: NewId;
   /** Stores the event, once for each command id, and nothing for a person who is gone. */
@@ -46,13 +46,16 @@ export function createPasswordChanges({ vault, newId, append }: PasswordChangesP
 
     /** @param before Of what was changed until then, nobody is telling the log any more. */
     async settle(before: Timestamp, requestId: string): Promise<void> {
-      for (const change of await vault.passwordChangesBefore(before)) {
+      for (const change of await vault.unconfirmedPasswordChanges(before)) {
         await append(change, passwordChangeCommandId(change.id), requestId);
-        await vault.forgetPasswordChange(change.id);
+        await vault.confirmPasswordChange(change.id);
       }
     },
   };
 }
+
+/** As long as the answers to commands that may come again. */
+export const changeRememberedSeconds = 24 * 60 * 60;
 
 /** By which the log knows the event of a change. */
 export const passwordChangeCommandId = (id: string) => `password-changed/${id}`;

@@ -3,6 +3,7 @@
 import { type Keyring, UnknownPerson } from '../kernel/keyring.ts';
 import type { Clock, NewId, Timestamp } from '../kernel/time.ts';
 import type { LiveSession, PasswordChange, SessionsAsked, Vault } from '../kernel/vault.ts';
+import { changeRememberedSeconds } from './password-change.ts';
 import { createRecent } from './recent.ts';
 import { createRefreshTokens } from './refresh-tokens.ts';
 
@@ -154,8 +155,10 @@ export async function createSessions(parts: SessionParts) {
      * Sets the password and ends every other session of the person; false, and nothing happens, if the
      * password has changed since it was verified.
      */
-    async changePassword(change: Omit<PasswordChange, 'at'>): Promise<boolean> {
-      const others = await vault.changePassword({ ...change, at: clock.now() });
+    async changePassword(change: Omit<PasswordChange, 'at' | 'expiresAt'>): Promise<boolean> {
+      const at = clock.now();
+      const expiresAt = later(at, changeRememberedSeconds);
+      const others = await vault.changePassword({ ...change, at, expiresAt });
       for (const id of others ?? []) ended.set(id, true);
       return others !== undefined;
     },

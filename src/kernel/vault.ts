@@ -64,6 +64,8 @@ export type PasswordChange = Verified &
     /** Undefined for one that cannot come again. */
     readonly command: Repeatable | undefined;
     readonly at: Timestamp;
+    /** Until then it is remembered, and until it is confirmed. */
+    readonly expiresAt: Timestamp;
     readonly keepSession: string;
   };
 
@@ -125,9 +127,9 @@ export type Vault = {
   readonly passwordChangeBy: (
     commandId: string,
   ) => Promise<{ readonly id: string; readonly fingerprint: string } | undefined>;
-  /** Those that are remembered from before a time. */
-  readonly passwordChangesBefore: (time: Timestamp) => Promise<readonly RememberedChange[]>;
-  readonly forgetPasswordChange: (id: string) => Promise<void>;
+  /** Those from before a time that have not been confirmed. */
+  readonly unconfirmedPasswordChanges: (before: Timestamp) => Promise<readonly RememberedChange[]>;
+  readonly confirmPasswordChange: (id: string) => Promise<void>;
 
   /** Replaces the hash by another of the same password; nothing happens if the password has changed. */
   readonly strengthenPassword: (

@@ -45,6 +45,7 @@ const changeOf = (personId: string, to: { passwordHash: string; keepSession: str
   at,
   id: `${personId} to ${to.passwordHash}`,
   command: undefined,
+  expiresAt,
 });
 
 describe('at the same time', () => {
@@ -90,7 +91,7 @@ describe('at the same time', () => {
       other.changePassword(changeOf('ada', { passwordHash: 'second', keepSession: '-' })),
     ]);
     expect(changed.filter((ended) => ended !== undefined)).toHaveLength(1);
-    expect(await one.passwordChangesBefore('9999')).toHaveLength(1);
+    expect(await one.unconfirmedPasswordChanges('9999')).toHaveLength(1);
   });
 
   test('a person goes and their password changes: neither holds the other up for good', async () => {
@@ -103,7 +104,7 @@ describe('at the same time', () => {
       ]);
       expect(await one.passwordHashOf(personId)).toBeUndefined();
     }
-    expect(await one.passwordChangesBefore('9999')).toEqual([]);
+    expect(await one.unconfirmedPasswordChanges('9999')).toEqual([]);
   });
 
   test('a refresh token is used twice: it is exchanged once, and its session ends', async () => {

@@ -43,6 +43,7 @@ const changeOf = (personId: string, id = `change-of-${personId}`): PasswordChang
   passwordHash: `new-hash-of-${personId}`,
   verifiedHash: `hash-of-${personId}`,
   at: day(3),
+  expiresAt: day(5),
   keepSession: 'none',
 });
 
@@ -168,7 +169,7 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
           vault.changePassword(second),
         ]);
         expect(changes).toEqual([['s'], undefined]);
-        const remembered = await vault.passwordChangesBefore(day(4));
+        const remembered = await vault.unconfirmedPasswordChanges(day(4));
         expect(remembered).toEqual([{ id: 'to the first', personId: 'ada' }]);
         expect(await vault.passwordHashOf('ada')).toBe('first');
         expect(await vault.startSession(session('late'))).toBe(false);
@@ -176,7 +177,7 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
         expect(await vault.startSession({ ...session('new'), verifiedHash: 'first' })).toBe(true);
       });
 
-      test('is remembered with its command, until it is forgotten or its person is gone', async () => {
+      test('is remembered with its command until it is confirmed and has expired, or its person is gone', async () => {
         const command = { commandId: 'command', fingerprint: 'print' };
         await vault.changePassword({ ...changeOf('ada', 'one'), command });
         await vault.changePassword({ ...changeOf('bob', 'two'), at: day(4) });
@@ -189,13 +190,18 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
           fingerprint: 'print',
         });
         expect(await vault.passwordChangeBy('another')).toBeUndefined();
-        expect(await vault.passwordChangesBefore(day(3))).toEqual([]);
-        expect(await vault.passwordChangesBefore(day(4))).toEqual([one!]);
-        expect(await vault.passwordChangesBefore(day(5))).toEqual([one!, two!]);
-        await vault.forgetPasswordChange('one');
+        expect(await vault.unconfirmedPasswordChanges(day(3))).toEqual([]);
+        expect(await vault.unconfirmedPasswordChanges(day(4))).toEqual([one!]);
+        expect(await vault.unconfirmedPasswordChanges(day(5))).toEqual([one!, two!]);
+        await vault.prune(day(9));
+        await vault.confirmPasswordChange('one');
+        expect(await vault.unconfirmedPasswordChanges(day(5))).toEqual([two!]);
+        await vault.prune(day(5));
+        expect(await vault.passwordChangeBy('command')).toBeDefined();
+        await vault.prune(day(6));
         expect(await vault.passwordChangeBy('command')).toBeUndefined();
         await vault.removePerson('bob');
-        expect(await vault.passwordChangesBefore(day(5))).toEqual([]);
+        expect(await vault.unconfirmedPasswordChanges(day(5))).toEqual([]);
       });
 
       test('to a stronger hash of the same one ends no session', async () => {

@@ -168,6 +168,23 @@ describe('a key that was used', () => {
     expect((await signIn(server.url, email, later.newPassword)).accessToken).toBeString();
   });
 
+  test('changed a password, and is known after a start that made good a crash', async () => {
+    const { path: directory, remove } = temporaryPlace();
+    const first = await startServer({ directory });
+    const { accessToken: token } = await signUp(first.url);
+    const json = { currentPassword: testPassword, newPassword: 'another long password' };
+    const key = crypto.randomUUID();
+    const command = { route: 'POST /profile/password', key, token, json } as const;
+    expect((await post({ ...command, url: first.url })).status).toBe(204);
+    await first.stop();
+    await first.run('vault', 'DELETE FROM answers');
+    const second = await startServer({ directory });
+    const again = await post({ ...command, url: second.url });
+    expect([again.status, again.headers.get('idempotent-replay')]).toEqual([204, 'true']);
+    await second.stop();
+    await remove();
+  });
+
   test('leaves nothing by which its password is guessed faster than by its hash', async () => {
     const [email, key] = [newEmail(), crypto.randomUUID()];
     const registration = { email, name: 'Ada', password: testPassword };

@@ -16,7 +16,7 @@ type VaultReads = Pick<
   | 'keysById'
   | 'passwordHashOf'
   | 'passwordChangeBy'
-  | 'passwordChangesBefore'
+  | 'unconfirmedPasswordChanges'
   | 'sessionsOf'
   | 'sessionsEndedSince'
   | 'reusedSessions'
@@ -122,7 +122,7 @@ export function createVaultReader(sql: Client): VaultReads {
 
 function passwordChanges(
   sql: Client,
-): Pick<VaultReads, 'passwordChangeBy' | 'passwordChangesBefore'> {
+): Pick<VaultReads, 'passwordChangeBy' | 'unconfirmedPasswordChanges'> {
   return {
     async passwordChangeBy(commandId) {
       const [change] = await patiently(
@@ -131,11 +131,11 @@ function passwordChanges(
       );
       return change;
     },
-    async passwordChangesBefore(time) {
+    async unconfirmedPasswordChanges(before) {
       const rows = await patiently(
         () => sql<RememberedChange[]>`
           SELECT id, person_id AS "personId" FROM vault.password_changes
-          WHERE changed_at < ${time} ORDER BY id`,
+          WHERE NOT is_confirmed AND changed_at < ${before} ORDER BY id`,
       );
       return [...rows];
     },

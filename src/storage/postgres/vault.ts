@@ -52,6 +52,7 @@ function persons(sql: Client) {
       passwordHash,
       verifiedHash,
       at,
+      expiresAt,
       keepSession,
       command,
     }: PasswordChange): Promise<readonly string[] | undefined> =>
@@ -64,9 +65,10 @@ function persons(sql: Client) {
           WHERE person_id = ${personId} AND password_hash = ${verifiedHash}`;
           if (count === 0) return undefined;
           await transaction`
-          INSERT INTO vault.password_changes (id, person_id, command_id, fingerprint, changed_at)
+          INSERT INTO vault.password_changes
+            (id, person_id, command_id, fingerprint, changed_at, expires_at)
           VALUES (${id}, ${personId}, ${command?.commandId ?? null},
-            ${command?.fingerprint ?? null}, ${at})`;
+            ${command?.fingerprint ?? null}, ${at}, ${expiresAt})`;
           // A statement of its own: it sees each session that was started before the row above was ours.
           const ended = await transaction<{ id: string }[]>`
           UPDATE vault.sessions SET ended_at = ${at}
@@ -75,8 +77,10 @@ function persons(sql: Client) {
           return ended.map(({ id }) => id);
         }),
       ),
-    async forgetPasswordChange(id: string) {
-      await patiently(() => sql`DELETE FROM vault.password_changes WHERE id = ${id}`);
+    async confirmPasswordChange(id: string) {
+      await patiently(
+        () => sql`UPDATE vault.password_changes SET is_confirmed = true WHERE id = ${id}`,
+      );
     },
     async strengthenPassword(change: Parameters<Vault['strengthenPassword']>[0]) {
       await inTime(sql`
@@ -162,6 +166,7 @@ function keeping(sql: Client) {
       await sql`DELETE FROM vault.answers WHERE expires_at < ${now}`;
       await sql`DELETE FROM vault.sessions WHERE expires_at < ${now}`;
       await sql`DELETE FROM vault.tickets WHERE expires_at < ${now}`;
+      await sql`DELETE FROM vault.password_changes WHERE is_confirmed AND expires_at < ${now}`;
     },
   };
 }

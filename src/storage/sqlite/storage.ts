@@ -71,7 +71,7 @@ export async function openSqliteStorage(
       confirmPerson: (personId) => write('confirmPerson', personId),
       removePerson: (personId) => write('removePerson', personId),
       changePassword: (change) => write('changePassword', change),
-      forgetPasswordChange: (id) => write('forgetPasswordChange', id),
+      confirmPasswordChange: (id) => write('confirmPasswordChange', id),
       strengthenPassword: (change) => write('strengthenPassword', change),
       startSession: (session) => write('startSession', session),
       rotateSession: (rotation) => write('rotateSession', rotation),

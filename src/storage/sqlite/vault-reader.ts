@@ -18,7 +18,7 @@ type VaultReads = Pick<
   | 'keysById'
   | 'passwordHashOf'
   | 'passwordChangeBy'
-  | 'passwordChangesBefore'
+  | 'unconfirmedPasswordChanges'
   | 'sessionsOf'
   | 'sessionsEndedSince'
   | 'reusedSessions'
@@ -50,8 +50,9 @@ export function openVaultReader(file: string) {
   const changeBy = database.query<{ id: string; fingerprint: string }, [string]>(
     'SELECT id, fingerprint FROM password_changes WHERE command_id = ?',
   );
-  const changesBefore = database.query<RememberedChange, [string]>(
-    'SELECT id, person_id AS personId FROM password_changes WHERE changed_at < ? ORDER BY id',
+  const unconfirmedChanges = database.query<RememberedChange, [string]>(
+    `SELECT id, person_id AS personId FROM password_changes
+     WHERE is_confirmed = 0 AND changed_at < ? ORDER BY id`,
   );
   const live = database.query<LiveSession, [string, string, number, number]>(
     `SELECT id, started_at AS startedAt, coalesce(rotated_at, started_at) AS usedAt,
@@ -79,7 +80,7 @@ export function openVaultReader(file: string) {
     keysById: async (keyIds) => keyIds.flatMap((keyId) => keyById.get(keyId) ?? []),
     passwordHashOf: async (personId) => passwordHash.get(personId)?.hash,
     passwordChangeBy: async (commandId) => changeBy.get(commandId) ?? undefined,
-    passwordChangesBefore: async (time) => changesBefore.all(time),
+    unconfirmedPasswordChanges: async (before) => unconfirmedChanges.all(before),
     sessionsOf: async ({ personId, at, limit, offset }) => ({
       sessions: live.all(personId, at, limit, offset),
       total: liveCount.get(personId, at)!.total,

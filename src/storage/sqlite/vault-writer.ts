@@ -14,7 +14,7 @@ export type VaultWrites = Synchronous<
     | 'confirmPerson'
     | 'removePerson'
     | 'changePassword'
-    | 'forgetPasswordChange'
+    | 'confirmPasswordChange'
     | 'strengthenPassword'
     | 'startSession'
     | 'rotateSession'
@@ -75,10 +75,11 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
     'INSERT OR REPLACE INTO credentials (person_id, password_hash, changed_at) VALUES (?, ?, ?)',
   );
   const rememberChange = database.query(
-    `INSERT INTO password_changes (id, person_id, command_id, fingerprint, changed_at)
-     VALUES (?, ?, ?, ?, ?)`,
+    `INSERT INTO password_changes
+       (id, person_id, command_id, fingerprint, changed_at, expires_at)
+     VALUES (?, ?, ?, ?, ?, ?)`,
   );
-  const forgetChange = database.query('DELETE FROM password_changes WHERE id = ?');
+  const confirmChange = database.query('UPDATE password_changes SET is_confirmed = 1 WHERE id = ?');
   const strengthen = database.query(
     'UPDATE credentials SET password_hash = ? WHERE person_id = ? AND password_hash = ?',
   );
@@ -100,6 +101,9 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
   );
   const setErased = database.query('INSERT OR REPLACE INTO erasures (id, through) VALUES (1, ?)');
   const pruneAnswers = database.query('DELETE FROM answers WHERE expires_at < ?');
+  const pruneChanges = database.query(
+    'DELETE FROM password_changes WHERE is_confirmed = 1 AND expires_at < ?',
+  );
   const pruneSessions = database.query('DELETE FROM sessions WHERE expires_at < ?');
   return {
     ...sessionWrites(database, (personId) => password.get(personId)?.hash),
@@ -116,10 +120,10 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
       if (password.get(personId)?.hash !== verifiedHash) return undefined;
       setPassword.run(personId, passwordHash, at);
       const [commandId, fingerprint] = [command?.commandId ?? null, command?.fingerprint ?? null];
-      rememberChange.run(id, personId, commandId, fingerprint, at);
+      rememberChange.run(id, personId, commandId, fingerprint, at, change.expiresAt);
       return endOthers.all(at, personId, keepSession).map(({ id }) => id);
     },
-    forgetPasswordChange: (id) => void forgetChange.run(id),
+    confirmPasswordChange: (id) => void confirmChange.run(id),
     strengthenPassword: ({ personId, passwordHash, verifiedHash }) =>
       void strengthen.run(passwordHash, personId, verifiedHash),
     keepAnswer: ({ commandId, personId, requestDigest, sealed, expiresAt }) =>
@@ -131,6 +135,7 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
     prune(now) {
       pruneAnswers.run(now);
       pruneSessions.run(now);
+      pruneChanges.run(now);
     },
     setErasedThrough: (position) => void setErased.run(position),
   };
