@@ -6,12 +6,13 @@ import { until } from '../../src/testing/job-engines.ts';
 import { freshDatabase, type TestDatabase } from '../../src/testing/postgres.ts';
 import { startRedis, type TestRedis } from '../../src/testing/redis.ts';
 import { openChat, openEventStream } from '../../src/testing/streams.ts';
-import type { signIn } from '../../src/testing/server.ts';
 import {
   promote,
+  signIn,
   signUp,
   startServer,
   temporaryDirectory,
+  testPassword,
   type TestServer,
 } from '../../src/testing/server.ts';
 import { eventually, newRoom, newSku, send } from '../http/requests.ts';
@@ -165,6 +166,39 @@ describe.each([
         const bodies = await Promise.all(responses.map((response) => response.text()));
         expect(new Set(bodies).size).toBe(1);
       }
+    });
+  });
+
+  describe('a password that is changed on both nodes at once', () => {
+    test('by one request that is repeated is changed once, and so both answer', async () => {
+      const { accessToken: token } = await signUp(one.url);
+      let currentPassword = testPassword;
+      for (let round = 0; round < 5; round += 1) {
+        const newPassword = `long and new ${crypto.randomUUID()}`;
+        const headers = { 'idempotency-key': crypto.randomUUID() };
+        const request = { token, headers, json: { currentPassword, newPassword } };
+        const responses = await Promise.all(
+          [one, other].map(({ url }) => send(url, 'POST /profile/password', request)),
+        );
+        expect(responses.map(({ status }) => status)).toEqual([204, 204]);
+        const replays = responses.filter((response) => response.headers.has('idempotent-replay'));
+        expect(replays).toHaveLength(1);
+        currentPassword = newPassword;
+      }
+    });
+
+    test('by two requests takes the one or the other', async () => {
+      const { accessToken: token, email } = await signUp(one.url);
+      const passwords = ['the first long one', 'the second long one'];
+      const responses = await Promise.all(
+        [one, other].map(({ url }, index) => {
+          const json = { currentPassword: testPassword, newPassword: passwords[index] };
+          return send(url, 'POST /profile/password', { token, json });
+        }),
+      );
+      expect(responses.map(({ status }) => status).toSorted()).toEqual([204, 403]);
+      const taken = passwords[responses.findIndex(({ status }) => status === 204)];
+      expect((await signIn(other.url, email, taken)).accessToken).toBeString();
     });
   });
 
