@@ -264,6 +264,7 @@ type AccountParts = {
   readonly log: EventLog;
   readonly keyring: Keyring;
   readonly keyEncryption: KeyEncryption;
+  readonly logger: Pick<Logger, 'error'>;
   readonly secrets: Secrets;
   /** What else this process remembers of people. */
   readonly memory: {
@@ -274,7 +275,7 @@ type AccountParts = {
 
 /** How people come in, and go. */
 async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts }: AccountParts) {
-  const { config, log, keyring, memory } = parts;
+  const { config, log, keyring, memory, logger } = parts;
   const sessions = await createSessions({
     vault,
     clock,
@@ -305,6 +306,8 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
       memory.feed().forget();
     },
   });
+  const onUnsettled = (err: unknown) =>
+    logger.error({ err }, 'what a crash has left half done could not be finished yet');
   return {
     sessions,
     passwords,
@@ -323,9 +326,9 @@ async function openAccounts({ commands, vault, keyEncryption, secrets, ...parts 
       const before = isAlone ? endOfTime : new Date(Date.now() - settleMs).toISOString();
       const isKnown = async (id: string) => (await commands.users.load(id)).version > 0;
       await erasure.settle();
-      await registration.settle(before, isKnown);
-      await tokenReuse.settle(newId());
-      await passwordChanges.settle(before, newId());
+      await registration.settle(before, isKnown, onUnsettled);
+      await tokenReuse.settle(newId(), onUnsettled);
+      await passwordChanges.settle(before, newId(), onUnsettled);
     },
   };
 }

@@ -3,6 +3,7 @@
 import { CommandIdReused } from '../kernel/event-log.ts';
 import type { NewId, Timestamp } from '../kernel/time.ts';
 import type { RememberedChange, Repeatable, Vault } from '../kernel/vault.ts';
+import { type OnUnsettled, settleEach } from './settle-each.ts';
 
 export type PasswordChanges = ReturnType<typeof createPasswordChanges>;
 
@@ -45,11 +46,12 @@ export function createPasswordChanges({ vault, newId, append }: PasswordChangesP
     },
 
     /** @param before Of what was changed until then, nobody is telling the log any more. */
-    async settle(before: Timestamp, requestId: string): Promise<void> {
-      for (const change of await vault.unconfirmedPasswordChanges(before)) {
+    async settle(before: Timestamp, requestId: string, onUnsettled: OnUnsettled): Promise<void> {
+      const note = async (change: RememberedChange) => {
         await append(change, passwordChangeCommandId(change.id), requestId);
         await vault.confirmPasswordChange(change.id);
-      }
+      };
+      await settleEach(await vault.unconfirmedPasswordChanges(before), note, onUnsettled);
     },
   };
 }

@@ -2,6 +2,7 @@
 // sealed with the key; a crash between leaves an unconfirmed person, who is settled later.
 import type { Clock, Timestamp } from '../kernel/time.ts';
 import type { Vault, WrappedKey } from '../kernel/vault.ts';
+import { type OnUnsettled, settleEach } from './settle-each.ts';
 
 type Outcome = { readonly ok: boolean; readonly isRepeated?: boolean };
 
@@ -34,11 +35,13 @@ export function createRegistration(parts: {
     async settle(
       before: Timestamp,
       isKnown: (personId: string) => Promise<boolean>,
+      onUnsettled: OnUnsettled,
     ): Promise<void> {
-      for (const personId of await vault.unconfirmedPersons(before)) {
+      const finish = async (personId: string) => {
         if (await isKnown(personId)) await vault.confirmPerson(personId);
         else await vault.removePerson(personId);
-      }
+      };
+      await settleEach(await vault.unconfirmedPersons(before), finish, onUnsettled);
     },
   };
 }

@@ -1,6 +1,7 @@
 // A refresh token that comes twice touches two stores. The vault ends the session first, and remembers
 // why; then the log is told. What a crash between leaves out is made good at the next start.
 import type { ReusedSession, Vault } from '../kernel/vault.ts';
+import { type OnUnsettled, settleEach } from './settle-each.ts';
 
 export type TokenReuse = ReturnType<typeof createTokenReuse>;
 
@@ -16,8 +17,9 @@ export function createTokenReuse(
   return {
     note,
     /** Before sessions are pruned, too: after that nobody would know. */
-    async settle(requestId: string): Promise<void> {
-      for (const session of await vault.reusedSessions()) await note(session, requestId);
+    async settle(requestId: string, onUnsettled: OnUnsettled): Promise<void> {
+      const noteOne = (session: ReusedSession) => note(session, requestId);
+      await settleEach(await vault.reusedSessions(), noteOne, onUnsettled);
     },
   };
 }

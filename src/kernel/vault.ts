@@ -119,7 +119,8 @@ export type Vault = {
   readonly passwordHashOf: (personId: string) => Promise<string | undefined>;
   /**
    * Ends every session of the person but one, and answers the ids of those it ended; undefined, and
-   * nothing happens, if the password is no longer the one that was verified. The change is remembered.
+   * nothing happens, if the password is no longer the one that was verified, or the command has changed it
+   * before. The change is remembered.
    */
   readonly changePassword: (change: PasswordChange) => Promise<readonly string[] | undefined>;
 

@@ -190,6 +190,9 @@ export function vaultContract(engine: string, open: () => Promise<OpenedVault>) 
           fingerprint: 'print',
         });
         expect(await vault.passwordChangeBy('another')).toBeUndefined();
+        const again = { ...changeOf('ada', 'once more'), verifiedHash: 'new-hash-of-ada', command };
+        expect(await vault.changePassword({ ...again, passwordHash: 'x' })).toBeUndefined();
+        expect(await vault.passwordHashOf('ada')).toBe('new-hash-of-ada');
         expect(await vault.unconfirmedPasswordChanges(day(3))).toEqual([]);
         expect(await vault.unconfirmedPasswordChanges(day(4))).toEqual([one!]);
         expect(await vault.unconfirmedPasswordChanges(day(5))).toEqual([one!, two!]);

@@ -195,6 +195,7 @@ describe('a key that was used', () => {
     const kept = [
       ...(await server.run('log', 'SELECT * FROM commands')),
       ...(await server.run('vault', 'SELECT * FROM answers')),
+      ...(await server.run('vault', 'SELECT * FROM password_changes')),
     ];
     const everything = JSON.stringify(kept);
     const { digest } = server.application.edge;

@@ -12,7 +12,7 @@ CREATE TABLE "vault"."password_changes" (
 --> statement-breakpoint
 CREATE INDEX "password_changes_by_person" ON "vault"."password_changes" ("person_id");
 --> statement-breakpoint
-CREATE INDEX "password_changes_by_command" ON "vault"."password_changes" ("command_id")
+CREATE UNIQUE INDEX "password_changes_by_command" ON "vault"."password_changes" ("command_id")
   WHERE "command_id" IS NOT NULL;
 --> statement-breakpoint
 CREATE INDEX "password_changes_unconfirmed" ON "vault"."password_changes" ("changed_at") WHERE NOT "is_confirmed";

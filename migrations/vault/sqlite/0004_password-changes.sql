@@ -12,7 +12,7 @@ CREATE TABLE `password_changes` (
 --> statement-breakpoint
 CREATE INDEX `password_changes_by_person` ON `password_changes` (`person_id`);
 --> statement-breakpoint
-CREATE INDEX `password_changes_by_command` ON `password_changes` (`command_id`) WHERE `command_id` IS NOT NULL;
+CREATE UNIQUE INDEX `password_changes_by_command` ON `password_changes` (`command_id`) WHERE `command_id` IS NOT NULL;
 --> statement-breakpoint
 CREATE INDEX `password_changes_unconfirmed` ON `password_changes` (`changed_at`) WHERE `is_confirmed` = 0;
 --> statement-breakpoint

@@ -59,16 +59,21 @@ function persons(sql: Client) {
       inTime(
         sql.begin(async (transaction) => {
           // In the order in which removing a person takes its locks.
-          await transaction`SELECT FROM vault.persons WHERE id = ${personId} FOR KEY SHARE`;
+          const remembered = await transaction`
+          INSERT INTO vault.password_changes
+            (id, person_id, command_id, fingerprint, changed_at, expires_at)
+          SELECT ${id}, id, ${command?.commandId ?? null}, ${command?.fingerprint ?? null},
+            ${at}, ${expiresAt}
+          FROM vault.persons WHERE id = ${personId} FOR KEY SHARE
+          ON CONFLICT DO NOTHING`;
+          if (remembered.count === 0) return undefined;
           const { count } = await transaction`
           UPDATE vault.credentials SET password_hash = ${passwordHash}, changed_at = ${at}
           WHERE person_id = ${personId} AND password_hash = ${verifiedHash}`;
-          if (count === 0) return undefined;
-          await transaction`
-          INSERT INTO vault.password_changes
-            (id, person_id, command_id, fingerprint, changed_at, expires_at)
-          VALUES (${id}, ${personId}, ${command?.commandId ?? null},
-            ${command?.fingerprint ?? null}, ${at}, ${expiresAt})`;
+          if (count === 0) {
+            await transaction`DELETE FROM vault.password_changes WHERE id = ${id}`;
+            return undefined;
+          }
           // A statement of its own: it sees each session that was started before the row above was ours.
           const ended = await transaction<{ id: string }[]>`
           UPDATE vault.sessions SET ended_at = ${at}

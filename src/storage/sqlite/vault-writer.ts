@@ -77,7 +77,7 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
   const rememberChange = database.query(
     `INSERT INTO password_changes
        (id, person_id, command_id, fingerprint, changed_at, expires_at)
-     VALUES (?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   );
   const confirmChange = database.query('UPDATE password_changes SET is_confirmed = 1 WHERE id = ?');
   const strengthen = database.query(
@@ -118,9 +118,10 @@ function vaultWrites(database: Database, needScrub: () => void): Omit<VaultWrite
     changePassword(change) {
       const { id, personId, passwordHash, verifiedHash, at, keepSession, command } = change;
       if (password.get(personId)?.hash !== verifiedHash) return undefined;
-      setPassword.run(personId, passwordHash, at);
       const [commandId, fingerprint] = [command?.commandId ?? null, command?.fingerprint ?? null];
-      rememberChange.run(id, personId, commandId, fingerprint, at, change.expiresAt);
+      const remembered = [id, personId, commandId, fingerprint, at, change.expiresAt] as const;
+      if (rememberChange.run(...remembered).changes === 0) return undefined;
+      setPassword.run(personId, passwordHash, at);
       return endOthers.all(at, personId, keepSession).map(({ id }) => id);
     },
     confirmPasswordChange: (id) => void confirmChange.run(id),
