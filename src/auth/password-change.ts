@@ -1,8 +1,8 @@
 // Changing a password touches two stores. The vault changes it first, and remembers that; then the log is told.
-// What a crash between leaves out is made good at the next start, or within two hours.
-import { CommandIdReused } from '../kernel/event-log.ts';
+// What a crash between leaves out is made good at the next start, or in little more than an hour.
+import { type CommandIdentity, CommandIdReused } from '../kernel/event-log.ts';
 import type { NewId, Timestamp } from '../kernel/time.ts';
-import type { RememberedChange, Repeatable, Vault } from '../kernel/vault.ts';
+import type { RememberedChange, Vault } from '../kernel/vault.ts';
 import { type OnUnsettled, settleEach } from './settle-each.ts';
 
 export type PasswordChanges = ReturnType<typeof createPasswordChanges>;
@@ -22,7 +22,7 @@ export type PasswordChangesParts = {
 };
 
 export function createPasswordChanges({ vault, newId, append }: PasswordChangesParts) {
-  async function madeBy(command: Repeatable | undefined): Promise<string | undefined> {
+  async function madeBy(command: CommandIdentity | undefined): Promise<string | undefined> {
     const made = command && (await vault.passwordChangeBy(command.commandId));
     if (made && made.fingerprint !== command.fingerprint) throw new CommandIdReused();
     return made?.id;
@@ -36,7 +36,7 @@ export function createPasswordChanges({ vault, newId, append }: PasswordChangesP
      * @throws CommandIdReused if the command was another one before.
      */
     async make(
-      command: Repeatable | undefined,
+      command: CommandIdentity | undefined,
       attempt: (id: string) => Promise<boolean>,
     ): Promise<string | undefined> {
       const before = await madeBy(command);

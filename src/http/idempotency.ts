@@ -2,6 +2,7 @@
 // The log's command id makes the event happen once; the vault keeps the answer; both survive a crash.
 import { status } from 'elysia';
 import type { Passwords } from '../auth/passwords.ts';
+import type { CommandIdentity } from '../kernel/event-log.ts';
 import type { Keyring } from '../kernel/keyring.ts';
 import type { Clock } from '../kernel/time.ts';
 import type { Vault } from '../kernel/vault.ts';
@@ -22,9 +23,6 @@ export type Repeatable = {
   readonly hasPassword?: true;
   readonly callerId: string;
 };
-
-/** A command that may come again, for the log to recognise. */
-export type CommandIdentity = { readonly commandId: string; readonly fingerprint: string };
 
 export type Once = ReturnType<typeof createOnce>;
 

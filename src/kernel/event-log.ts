@@ -28,6 +28,13 @@ export type Claim = { readonly kind: string; readonly key: string; readonly stre
 /** `keepsOne` refuses to release the last claim of its kind. */
 export type Release = Claim & { readonly keepsOne: boolean };
 
+/** A command that may come again, for the log and the vault to recognise. */
+export type CommandIdentity = {
+  readonly commandId: string;
+  /** Keyed digest of what the command asks for; its id with another one is refused. */
+  readonly fingerprint: string;
+};
+
 /** All of it is stored, or nothing. No stream may stand in two writes. */
 export type Append = {
   /** Repeating an append with the same id stores nothing and answers the first outcome. */

@@ -13,7 +13,7 @@ import type { EventLog } from './event-log.ts';
 import { defineProjection, type Projection } from './projection.ts';
 import { LogShortened } from './projector-start.ts';
 import { CheckpointMoved, type ReadModel } from './read-model.ts';
-import { logStart, type Position, type StreamName } from './stream.ts';
+import { logStart, type Position } from './stream.ts';
 import { FatalFailure } from './subscription.ts';
 
 const all = [usersProjection, productsProjection, chatProjection];
@@ -35,12 +35,6 @@ describe('a projector', () => {
 
   const prices = () => side.rowsOf<{ price_cents: number }>(products).map((row) => row.price_cents);
   const names = () => side.rowsOf<{ name: string }>(users).map(({ name }) => name);
-
-  /** An event that is stored as it is, however broken. */
-  const stores = (stream: StreamName, type: string, data: string) =>
-    side.log.append([
-      appendOf({ stream, expected: 'any', events: [{ id: 'raw', type, schemaVersion: 1, data }] }),
-    ]);
 
   test('brings every projection to the head, and tells how far it is', async () => {
     await side.registers(userStream('ada'), 'Ada');
@@ -192,84 +186,6 @@ describe('a projector', () => {
       expect(await side.parked()).toEqual(['products 2', 'products 3']);
       const [first] = await side.readModel.parked();
       expect(first?.reason).toContain('no row');
-    });
-  });
-
-  describe('that meets an event it cannot decode', () => {
-    test('parks it only for the projections that handle it', async () => {
-      await stores(userStream('ada'), 'UserRenamed', '{"name":');
-      await side.happens(productStream('mug'), created('mug'));
-      await side.catchUp();
-      expect(await side.parked()).toEqual(['users 1']);
-      expect(prices()).toEqual([1]);
-    });
-
-    test('parks the later events of its stream with it', async () => {
-      await side.registers(userStream('ada'), 'Ada');
-      await stores(userStream('ada'), 'UserRenamed', '{"name":');
-      const renamed = { type: 'UserRenamed', data: { name: 'Ada L.' } } as const;
-      await side.happens(userStream('ada'), renamed);
-      await side.catchUp();
-      expect(await side.parked()).toEqual(['users 2', 'users 3']);
-      expect(names()).toEqual(['Ada']);
-    });
-
-    test('parks it for every projection that handles it', async () => {
-      const watcher = { ...usersProjection, name: 'watcher' };
-      side.restart({ projections: [...all, watcher] });
-      await stores(userStream('ada'), 'UserRenamed', 'null');
-      await side.catchUp();
-      expect((await side.parked()).toSorted()).toEqual(['users 1', 'watcher 1']);
-    });
-
-    test('takes no notice when nobody handles it', async () => {
-      await stores(productStream('mug'), 'FromTheFuture', 'no JSON at all');
-      await side.happens(productStream('cup'), created('cup'));
-      await side.catchUp();
-      expect(await side.parked()).toEqual([]);
-      expect(side.progress()?.applied).toBe(at(2));
-    });
-
-    test('parks what was sealed for another place', async () => {
-      await side.registers(userStream('ada'), 'Ada');
-      const [first] = await side.log.readAll(logStart, 1);
-      await stores(userStream('ada'), 'UserRegistered', first!.data);
-      await side.catchUp();
-      expect(await side.parked()).toEqual(['users 2']);
-      expect(names()).toEqual(['Ada']);
-    });
-
-    test('parks what a handler throws at', async () => {
-      const throwing = defineProjection<ReturnType<typeof created>>({
-        name: 'throwing',
-        version: 1,
-        tables: [],
-        on: {
-          ProductCreated: ({ data }) => {
-            if (data.name === 'mug') throw new Error('no mugs');
-            return [];
-          },
-        },
-      });
-      side.restart({ projections: [throwing, productsProjection] });
-      await side.happens(productStream('mug'), created('mug'));
-      await side.happens(productStream('cup'), created('cup'));
-      await side.catchUp();
-      expect(await side.parked()).toEqual(['throwing 1']);
-      expect(side.rowsOf(products)).toHaveLength(2);
-    });
-
-    test.each([
-      ['an object where a column takes text', { name: { first: 'mug' } }],
-      ['an object where a column takes a number', { priceCents: { many: 1 } }],
-      ['nothing where a column needs something', { createdBy: null }],
-    ])('parks %s', async (_, wrong) => {
-      const data = { ...created('mug').data, ...wrong };
-      await stores(productStream('mug'), 'ProductCreated', JSON.stringify(data));
-      await side.happens(productStream('cup'), created('cup'));
-      await side.catchUp();
-      expect(side.progress()?.applied).toBe(at(2));
-      expect(side.rowsOf(products).map(({ id }) => id)).toContain('cup');
     });
   });
 

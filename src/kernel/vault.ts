@@ -1,5 +1,6 @@
 // The port to what must be deletable and is never in the log: keys, credentials, sessions, and the
 // answers kept for repeated requests. Small, mutable, precious.
+import type { CommandIdentity } from './event-log.ts';
 import type { Position } from './stream.ts';
 import type { Timestamp } from './time.ts';
 
@@ -52,17 +53,11 @@ export type RememberedChange = {
   readonly personId: string;
 };
 
-/** A command that may come again. */
-export type Repeatable = {
-  readonly commandId: string;
-  readonly fingerprint: string;
-};
-
 export type PasswordChange = Verified &
   RememberedChange & {
     readonly passwordHash: string;
     /** Undefined for one that cannot come again. */
-    readonly command: Repeatable | undefined;
+    readonly command: CommandIdentity | undefined;
     readonly at: Timestamp;
     /** Until then it is remembered, and until it is confirmed. */
     readonly expiresAt: Timestamp;

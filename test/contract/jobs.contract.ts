@@ -184,7 +184,7 @@ export function jobsContract(engine: string, place: (directory: string) => JobPl
       expect(dead).toMatchObject([{ id: 'a', attempts: 1, reason: 'There is no such mailbox.' }]);
     });
 
-    test('one that nobody can do fails as any other', async () => {
+    test('one of a name without a handler fails as any other', async () => {
       const jobs = await open();
       work(jobs, async () => {});
       await jobs.enqueue({ ...job('a'), name: 'unheard-of' });
