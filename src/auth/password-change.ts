@@ -56,8 +56,5 @@ export function createPasswordChanges({ vault, newId, append }: PasswordChangesP
   };
 }
 
-/** As long as the answers to commands that may come again. */
-export const changeRememberedSeconds = 24 * 60 * 60;
-
 /** By which the log knows the event of a change. */
 export const passwordChangeCommandId = (id: string) => `password-changed/${id}`;

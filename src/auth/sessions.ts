@@ -2,8 +2,13 @@
 // it rotates at each use, and a second use of one ends its session. Each use prolongs the session, to a limit.
 import { type Keyring, UnknownPerson } from '../kernel/keyring.ts';
 import type { Clock, NewId, Timestamp } from '../kernel/time.ts';
-import type { LiveSession, PasswordChange, SessionsAsked, Vault } from '../kernel/vault.ts';
-import { changeRememberedSeconds } from './password-change.ts';
+import {
+  type LiveSession,
+  type PasswordChange,
+  repeatableSeconds,
+  type SessionsAsked,
+  type Vault,
+} from '../kernel/vault.ts';
 import { createRecent } from './recent.ts';
 import { createRefreshTokens } from './refresh-tokens.ts';
 
@@ -157,7 +162,7 @@ export async function createSessions(parts: SessionParts) {
      */
     async changePassword(change: Omit<PasswordChange, 'at' | 'expiresAt'>): Promise<boolean> {
       const at = clock.now();
-      const expiresAt = later(at, changeRememberedSeconds);
+      const expiresAt = later(at, repeatableSeconds);
       const others = await vault.changePassword({ ...change, at, expiresAt });
       for (const id of others ?? []) ended.set(id, true);
       return others !== undefined;

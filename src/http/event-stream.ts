@@ -138,21 +138,21 @@ export function eventStream(
 type Joined = { readonly frames: readonly string[]; readonly text: string };
 
 const nothing: Joined = { frames: [], text: '' };
-let newest = nothing;
+let lastJoined = nothing;
 
 /** One text for all who are given the same frames one after the other; it is not kept beyond this turn. */
 function joined(frames: readonly string[]): string {
-  const isSame = frames.length === newest.frames.length && frames.every(isNewest);
-  if (isSame) return newest.text;
-  if (newest === nothing) setImmediate(forgetNewest);
-  newest = { frames, text: frames.join('') };
-  return newest.text;
+  const isSame = frames.length === lastJoined.frames.length && frames.every(isLast);
+  if (isSame) return lastJoined.text;
+  if (lastJoined === nothing) setImmediate(forgetLast);
+  lastJoined = { frames, text: frames.join('') };
+  return lastJoined.text;
 }
 
-const isNewest = (frame: string, index: number) => frame === newest.frames[index];
+const isLast = (frame: string, index: number) => frame === lastJoined.frames[index];
 
-function forgetNewest() {
-  newest = nothing;
+function forgetLast() {
+  lastJoined = nothing;
 }
 
 /**

@@ -5,11 +5,10 @@ import type { Passwords } from '../auth/passwords.ts';
 import type { CommandIdentity } from '../kernel/event-log.ts';
 import type { Keyring } from '../kernel/keyring.ts';
 import type { Clock } from '../kernel/time.ts';
-import type { Vault } from '../kernel/vault.ts';
+import { repeatableSeconds, type Vault } from '../kernel/vault.ts';
 import { pathOf } from './paths.ts';
 import { EdgeRefusal, type Set } from './problem.ts';
 
-const keptMs = 24 * 60 * 60 * 1_000;
 const keptHeaders = ['etag', 'event-position', 'location'] as const;
 
 type Answer = { readonly code: number | string; readonly response: unknown };
@@ -123,7 +122,7 @@ export function createOnce(parts: {
     });
     const sealed =
       personId === null ? text : await keyring.seal(personId, text, placeOf(commandId));
-    const expiresAt = new Date(Date.parse(clock.now()) + keptMs).toISOString();
+    const expiresAt = new Date(Date.parse(clock.now()) + repeatableSeconds * 1_000).toISOString();
     await vault.keepAnswer({ commandId, personId, requestDigest, sealed, expiresAt });
   }
 }

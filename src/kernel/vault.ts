@@ -86,6 +86,9 @@ export type RotationOutcome =
 
 export type ReusedSession = Pick<Session, 'id' | 'personId'>;
 
+/** How long the same command may come again and is answered as the first time. */
+export const repeatableSeconds = 24 * 60 * 60;
+
 /** The first answer to a command, kept so that repeating the request gets it again. */
 export type KeptAnswer = {
   readonly commandId: string;
